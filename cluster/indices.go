@@ -1,0 +1,39 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// EnsureIndex creates an index unless there is one of that name. The body is that of a create index request and may be nil;
+// of an index that exists nothing is changed.
+func (c *Client) EnsureIndex(ctx context.Context, name string, body any) error {
+	err := c.call(ctx, http.MethodPut, Path(name), nil, body, nil)
+	if e, ok := errors.AsType[*Error](err); ok && e.Type == "resource_already_exists_exception" {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("creating index %s: %w", name, err)
+	}
+	return nil
+}
+
+// PutIndexTemplate stores a composable index template, replacing one of that name.
+func (c *Client) PutIndexTemplate(ctx context.Context, name string, body any) error {
+	if err := c.call(ctx, http.MethodPut, Path("_index_template", name), nil, body, nil); err != nil {
+		return fmt.Errorf("storing index template %s: %w", name, err)
+	}
+	return nil
+}
+
+// Refresh makes what was written to the indices visible to searches. None means all.
+func (c *Client) Refresh(ctx context.Context, indices ...string) error {
+	path := Path("_refresh")
+	if len(indices) > 0 {
+		path = Path(strings.Join(indices, ","), "_refresh")
+	}
+	return c.call(ctx, http.MethodPost, path, nil, nil, nil)
+}

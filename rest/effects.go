@@ -1,0 +1,149 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+)
+
+// Action is an action that a handler runs on behalf of a request: an index created on the way, the shard part of a bulk,
+// one search of a msearch. It is to a handler what a transport action passing the action filter is to OpenSearch.
+type Action struct {
+	Name    ActionName
+	Request string
+	// Parent names the action under which this one runs; it shares that one's task if Shares is set.
+	Parent ActionName
+	Shares bool
+	// Indices as written by the client; Resolved are the concrete ones. The resolved list decides about permission.
+	Indices  []string
+	Resolved []string
+	// Run tells apart several runs of the same action in one request (the searches of a msearch): each is its own task.
+	Run   int
+	DocID string
+	Shard *int
+	Body  json.RawMessage
+	// Internal marks the hop to the cluster manager that carries transport headers in the original (auto mapping).
+	Internal bool
+	// Items are the parts of a shard-level bulk. Their actions decide which privileges are needed beyond Name.
+	Items []Item
+}
+
+// Item is one operation of a bulk as it reaches its shard.
+type Item struct {
+	// Op is "index", "create", "update" or "delete".
+	Op    string
+	Index string
+	ID    string
+	Shard int
+	// Body is the source of an index or create, the partial document or script of an update.
+	Body json.RawMessage
+}
+
+// Operation is what happened to a document, in the words of audit_compliance_operation.
+type Operation string
+
+// The operations on documents.
+const (
+	OpCreate Operation = "CREATE"
+	OpUpdate Operation = "UPDATE"
+	OpDelete Operation = "DELETE"
+)
+
+// Write is a document that was written. No-ops and failed operations are not writes.
+type Write struct {
+	// Index is the concrete index.
+	Index     string
+	ID        string
+	Operation Operation
+	// Version is the document's version after the operation; of a delete that of the tombstone.
+	Version int64
+	Shard   int
+	// Before is the source before the operation, set only if [Watch.Before] asked for it and there was one.
+	Before json.RawMessage
+	// After is the stored source; nil for deletes.
+	After json.RawMessage
+}
+
+// Watch says what the caller wants to know about writes to an index.
+type Watch struct {
+	// Writes asks for every [Write].
+	Writes bool
+	// Before asks for the document as it was.
+	Before bool
+}
+
+// Effects is where a handler says what it did that its answer does not show. The gateway puts one into the request's
+// context and reads it after the handler has returned. All methods may be called on nil, by handlers that run without a
+// gateway in front (sinks, internal state), and concurrently.
+type Effects struct {
+	// Allow decides whether an action may run, before it runs. Nil allows everything. The error is what the client reads.
+	Allow func(Action) error
+	// Watches tells what is wanted for a concrete index. Nil wants nothing.
+	Watches func(index string) Watch
+
+	mu      sync.Mutex
+	actions []Action
+	writes  []Write
+}
+
+// Begin asks whether the action may run and notes it if so. On an error the handler must not run it, and must answer with
+// the error: for the whole request, or for the items that the action covers.
+func (e *Effects) Begin(a Action) error {
+	if e == nil {
+		return nil
+	}
+	if e.Allow != nil {
+		if err := e.Allow(a); err != nil {
+			return err
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.actions = append(e.actions, a)
+	return nil
+}
+
+// Wants tells what the caller wants to know about writes to a concrete index.
+func (e *Effects) Wants(index string) Watch {
+	if e == nil || e.Watches == nil {
+		return Watch{}
+	}
+	return e.Watches(index)
+}
+
+// Wrote notes a document write after it succeeded. Writes that nobody asked for are dropped.
+func (e *Effects) Wrote(w Write) {
+	if !e.Wants(w.Index).Writes {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.writes = append(e.writes, w)
+}
+
+// Actions returns the actions that were allowed to run, in their order.
+func (e *Effects) Actions() []Action {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.actions
+}
+
+// Writes returns the noted writes, in their order.
+func (e *Effects) Writes() []Write {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.writes
+}
+
+type effectsKey struct{}
+
+// WithEffects returns a context in which [EffectsFrom] finds e.
+func WithEffects(ctx context.Context, e *Effects) context.Context {
+	return context.WithValue(ctx, effectsKey{}, e)
+}
+
+// EffectsFrom returns the request's effects, or nil if nobody wants to know.
+func EffectsFrom(ctx context.Context) *Effects {
+	e, _ := ctx.Value(effectsKey{}).(*Effects)
+	return e
+}
