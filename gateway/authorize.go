@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"net/http"
+
+	"vigil/audit"
+	"vigil/authz"
+	"vigil/rest"
+)
+
+// authorize asks for every action of the row whether the caller may, and notes what follows: GRANTED_PRIVILEGES and
+// INDEX_EVENT, or MISSING_PRIVILEGES. The first refusal ends the request.
+func (x *exchange) authorize() error {
+	route := x.call.Route
+	switch {
+	case route.Admin != "":
+		return x.authorizeAdmin()
+	case route.Self:
+		return nil
+	}
+	for _, t := range x.actions() {
+		if err := x.admit(t); err != nil {
+			return err
+		}
+		x.targets = append(x.targets, t)
+	}
+	return nil
+}
+
+// authorizeAdmin judges a row of the security API, which is authorized and audited on the REST layer.
+func (x *exchange) authorizeAdmin() error {
+	ok, reason := x.evaluator.RESTAdmin(x.principal, x.roles, x.call.Route.Admin, x.r.Method, x.r.TLS)
+	category := audit.GrantedPrivileges
+	if !ok {
+		category = audit.MissingPrivileges
+	}
+	if x.policy.WantsREST(category, x.principal.Name, x.r.URL.Path) {
+		e := x.restEvent(category, x.call)
+		e.EffectiveUser = x.principal.Name
+		if !ok {
+			e.Privilege = reason
+		}
+		x.note(e)
+	}
+	if !ok {
+		return &plain{status: http.StatusForbidden, json: map[string]any{
+			"status": "FORBIDDEN", "message": "No permission to access REST API: " + reason,
+		}}
+	}
+	return nil
+}
+
+// admit judges one action and notes its events.
+func (x *exchange) admit(t target) error {
+	d := x.evaluator.Evaluate(x.principal, x.roles, authz.Request{
+		Action: t.action.Name, Also: t.extra, Expressions: t.action.Indices, Resolved: t.action.Resolved,
+		Aliases: x.g.Indices.Aliases,
+	})
+	x.noteAction(t, d)
+	if !d.Allowed {
+		return rest.Errorf(http.StatusForbidden, "security_exception", "%s", d.Reason)
+	}
+	x.call.Hidden = append(x.call.Hidden, d.Hide...)
+	return nil
+}
+
+// allow judges an action that a handler is about to run. In a request that changes something its events are durable
+// before it runs; in one that reads they are before the answer leaves.
+func (x *exchange) allow(a rest.Action) error {
+	if err := x.admit(target{action: a, extra: itemActions(a.Items)}); err != nil {
+		return err
+	}
+	if x.call.Route.Changes {
+		return x.durable()
+	}
+	return nil
+}
+
+// itemActions lists what the items of a shard-level bulk need beside the bulk itself.
+func itemActions(items []rest.Item) []rest.ActionName {
+	var also []rest.ActionName
+	seen := map[rest.ActionName]bool{}
+	for _, it := range items {
+		a := itemAction[it.Op].action
+		if !seen[a] {
+			seen[a] = true
+			also = append(also, a)
+		}
+	}
+	return also
+}
+
+// itemAction says as what an item of a bulk is judged and reported.
+var itemAction = map[string]struct {
+	action  rest.ActionName
+	request string
+}{
+	"index":  {"indices:data/write/index", "IndexRequest"},
+	"create": {"indices:data/write/index", "IndexRequest"},
+	"update": {"indices:data/write/update", "UpdateRequest"},
+	"delete": {"indices:data/write/delete", "DeleteRequest"},
+}

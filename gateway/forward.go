@@ -1,0 +1,115 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"vigil/audit"
+	"vigil/rest"
+)
+
+// forward lets the row's handler or the cluster answer, with the events of the request durable in time: for a request that
+// can change something before it runs, for one that reads before the answer leaves.
+func (x *exchange) forward() error {
+	route := x.call.Route
+	x.effects = &rest.Effects{Allow: x.allow, Watches: x.watches}
+	if route.Open {
+		x.effects = nil
+	}
+	read := x.watchedRead()
+	x.w.whole = route.Changes || read
+	if route.Changes {
+		if err := x.begin(); err != nil {
+			return err
+		}
+	} else {
+		x.recordInBackground()
+	}
+	ctx := rest.NewContext(x.r.Context(), x.call)
+	ctx = WithPrincipal(ctx, x.principal, x.roles)
+	if x.effects != nil {
+		ctx = rest.WithEffects(ctx, x.effects)
+	}
+	h := route.Handler
+	if h == nil {
+		h = x.g.Cluster
+	}
+	if err := x.run(h, x.r.WithContext(ctx)); err != nil {
+		return err
+	}
+	if read {
+		if err := x.noteReads(); err != nil {
+			return err
+		}
+	}
+	x.noteConfigRead()
+	x.noteWrites()
+	return x.close()
+}
+
+// run calls the handler. A panic is a fault of ours in one request, not the end of the process; what is known of the request
+// is recorded all the same.
+func (x *exchange) run(h http.Handler, r *http.Request) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &rest.Error{
+				Status: http.StatusInternalServerError, Type: "exception", Reason: "internal error",
+				Cause: fmt.Errorf("handler panicked: %v", p),
+			}
+		}
+	}()
+	h.ServeHTTP(x.w, r)
+	return x.w.err
+}
+
+// begin makes durable what the request intends. If events may still follow from what it does, an intent stands in the log
+// until they are there, so that a crash in between leaves a trace.
+func (x *exchange) begin() error {
+	in, wanted := x.intent()
+	if !wanted {
+		return x.durable()
+	}
+	ticket, err := x.g.Audit.Begin(x.ctx, in, x.take()...)
+	if err != nil {
+		return notRecorded(err)
+	}
+	x.ticket = &ticket
+	return nil
+}
+
+// close makes durable what the request did, and closes its intent.
+func (x *exchange) close() error {
+	if x.ticket == nil {
+		return nil // the response waits for what is pending
+	}
+	return notRecorded(x.g.Audit.End(x.ctx, *x.ticket, x.take()...))
+}
+
+// intent says what the request is about to change, if compliance events may follow from it.
+func (x *exchange) intent() (audit.Intent, bool) {
+	route := x.call.Route
+	in := audit.Intent{
+		Time: x.start, User: x.principal.Name, RemoteAddress: x.event(audit.DocWrite, audit.LayerNone).RemoteAddress,
+		Action: string(route.Action), RequestType: route.Request, Method: x.r.Method, Path: x.r.URL.Path,
+		DocID: x.call.DocID, Origin: x.origin,
+	}
+	if route.Admin != "" {
+		in.DocID, in.Index = x.g.ConfigType(route.Admin), x.g.SecurityIndex
+		in.Expects = []audit.Category{audit.InternalConfigWrite}
+		_, writes := x.policy.InternalConfig(x.principal.Name)
+		return in, in.DocID != "" && writes
+	}
+	if !writesDocuments(route) {
+		return in, false
+	}
+	in.Expects = []audit.Category{audit.DocWrite}
+	var watched []string
+	for _, index := range x.writeTargets() {
+		if x.watches(index).Writes {
+			watched = append(watched, index)
+		}
+	}
+	in.Index = strings.Join(watched, ",")
+	return in, len(watched) > 0
+}

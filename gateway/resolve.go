@@ -1,0 +1,87 @@
+package gateway
+
+import (
+	"slices"
+
+	"vigil/rest"
+)
+
+// target is one action of the request with the indices it refers to.
+type target struct {
+	action  rest.Action
+	extra   []rest.ActionName
+	isIndex bool
+}
+
+// resolve gives the request its meaning. The error is what a client reads who is allowed to know.
+func (x *exchange) resolve() error {
+	call, err := x.g.Routes.Resolve(x.r)
+	if err != nil {
+		return err
+	}
+	x.call = call
+	return nil
+}
+
+// check lets the engine's language refuse what it cannot read before privileges are asked, as OpenSearch does.
+func (x *exchange) check() error {
+	if err := rest.CheckExpressions(x.call.Indices); err != nil {
+		return err
+	}
+	if x.call.Route.Action == "" {
+		return nil
+	}
+	return x.g.Dialect.Check(x.call)
+}
+
+// actions lists what the row says the request will run: its own action, then the steps.
+func (x *exchange) actions() []target {
+	route := x.call.Route
+	if route.Action == "" {
+		return nil
+	}
+	own := x.ownTarget()
+	list := []target{own}
+	for _, s := range route.Steps {
+		t := target{action: rest.Action{Name: s.Action, Request: s.Request, Parent: route.Action, Shares: sharesTask(route, s)}}
+		if s.Indices {
+			t.action.Indices, t.action.Resolved = own.action.Indices, own.action.Resolved
+		}
+		t.isIndex = !s.Action.IsCluster()
+		list = append(list, t)
+	}
+	return list
+}
+
+// sharesTask reports whether a step runs under the task of the request's own action: the bulk behind a single-document
+// write does, the steps of a _cat request are tasks of their own.
+func sharesTask(r *rest.Route, s rest.Step) bool {
+	return s.Request == "BulkRequest" && r.Targets == rest.TargetPath
+}
+
+// ownTarget is the request's own action with its indices.
+func (x *exchange) ownTarget() target {
+	c, route := x.call, x.call.Route
+	t := target{action: rest.Action{Name: route.Action, Request: route.Request, DocID: c.DocID}, isIndex: !route.Action.IsCluster()}
+	exprs, judged := c.Indices, c.Indices
+	switch route.Targets {
+	case rest.TargetNone:
+		return t
+	case rest.TargetBody:
+		n := bodyTargets(c)
+		exprs, judged, t.extra = n.exprs, append(slices.Clip(n.exprs), n.also...), n.extra
+		if len(judged) == 0 && !t.isIndex {
+			return t
+		}
+	case rest.TargetPath:
+		t.extra = pathExtras(c)
+	}
+	concrete, missing := x.g.Indices.Resolve(judged)
+	t.action.Indices = exprs
+	t.action.Resolved = concrete
+	if len(missing) > 0 {
+		// A name that does not exist yet (a create, the first document) is judged by itself and reported as written only.
+		t.action.Resolved = append(slices.Clip(concrete), missing...)
+	}
+	return t
+}

@@ -1,0 +1,165 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"vigil/rest"
+)
+
+// holdBack is how much of an answer that nobody has to read is kept: so much that small answers have a length, and that
+// the last bytes never leave before the events that tell of the whole.
+const holdBack = 64 << 10
+
+// writeTimeout is how long one write to a client may take.
+const writeTimeout = time.Minute
+
+// response stands between a handler and the client. The first byte leaves when the events known by then are durable, the
+// last when all are.
+type response struct {
+	http.ResponseWriter
+	x *exchange
+
+	status int
+	buf    []byte
+	// whole keeps the answer until the handler has returned, because its events are known only then.
+	whole bool
+	sent  bool
+	err   error // of recording; once set, nothing more leaves
+	held  int64 // bytes counted as in flight
+}
+
+// WriteHeader keeps the status until the first byte may leave.
+func (w *response) WriteHeader(status int) {
+	if status >= http.StatusOK && len(w.buf) == 0 && !w.sent {
+		w.status = status
+	}
+}
+
+// Write keeps or sends p.
+func (w *response) Write(p []byte) (int, error) {
+	if w.err != nil {
+		return 0, w.err
+	}
+	if w.whole || len(w.buf)+len(p) <= holdBack {
+		w.buf = append(w.buf, p...)
+		return len(p), nil
+	}
+	if err := w.open(); err != nil {
+		return 0, err
+	}
+	if err := w.send(w.buf); err != nil {
+		return 0, err
+	}
+	now := max(0, len(p)-holdBack)
+	if err := w.send(p[:now]); err != nil {
+		return 0, err
+	}
+	w.buf = append(w.buf[:0], p[now:]...)
+	return len(p), nil
+}
+
+// open waits until what is known is durable, then sends the status line.
+func (w *response) open() error {
+	if w.sent {
+		return nil
+	}
+	if w.err = w.x.durable(); w.err != nil {
+		return w.err
+	}
+	w.sent = true
+	w.ResponseWriter.WriteHeader(w.status)
+	return nil
+}
+
+func (w *response) send(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
+	// Not every writer has deadlines (tests, calls within the process); those have no slow client either.
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout))
+	_, err := w.ResponseWriter.Write(p)
+	return err
+}
+
+// reset throws away an answer that must not be given. It reports false if some of it has left.
+func (w *response) reset() bool {
+	if w.sent {
+		return false
+	}
+	w.buf, w.status = w.buf[:0], http.StatusOK
+	h := w.Header()
+	h.Del("Content-Length")
+	h.Del("Content-Type")
+	return true
+}
+
+// end sends what is left, once everything is durable. If that fails the client gets 503 instead of the answer, or, if the
+// answer has begun, a broken connection instead of its end.
+func (w *response) end() {
+	if w.err == nil {
+		w.err = w.x.durable()
+	}
+	if w.err != nil {
+		err := w.err
+		if !w.reset() {
+			panic(http.ErrAbortHandler) // the way net/http offers to end a connection without ending the answer
+		}
+		w.err = nil
+		w.whole = true
+		rest.WriteError(w, err)
+	}
+	if !w.sent {
+		if w.Header().Get("Content-Length") == "" && bodyAllowed(w.status) && (len(w.buf) > 0 || w.x.r.Method != http.MethodHead) {
+			w.Header().Set("Content-Length", strconv.Itoa(len(w.buf)))
+		}
+		w.sent = true
+		w.ResponseWriter.WriteHeader(w.status)
+	}
+	// The client may have gone; what it asked for is done and recorded.
+	_ = w.send(w.buf)
+}
+
+func bodyAllowed(status int) bool {
+	return status >= http.StatusOK && status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// answer writes an error in the shape that the client expects.
+func (x *exchange) answer(err error) {
+	if !x.w.reset() {
+		x.w.err = err
+		return
+	}
+	if p, ok := errors.AsType[*plain](err); ok {
+		for k, v := range p.header {
+			x.w.Header().Set(k, v)
+		}
+		if p.json != nil {
+			rest.WriteJSON(x.w, p.status, p.json)
+			return
+		}
+		x.w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
+		x.w.WriteHeader(p.status)
+		_, _ = x.w.Write([]byte(p.text))
+		return
+	}
+	if e := rest.AsError(err); e.Status >= http.StatusInternalServerError && e.Cause != nil {
+		x.g.Log.ErrorContext(x.ctx, "request failed", "request_id", x.id, "error", e.Cause)
+	}
+	rest.WriteError(x.w, err)
+}
+
+// finish ends the exchange: what it held is given back, and those who count are told.
+func (x *exchange) finish() {
+	x.g.inFlight.Add(-x.w.held)
+	if x.recording != nil {
+		<-x.recording //nolint:errcheck // a panic went past it; nobody is left to tell
+	}
+	s := Summary{Method: x.r.Method, Status: x.w.status, Took: time.Since(x.start)}
+	if x.call != nil {
+		s.Action = x.call.Route.Action
+	}
+	x.g.Done(s)
+}
