@@ -1,0 +1,148 @@
+package audit
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"vigil/wal"
+)
+
+// Intent says what a request is about to change, durably, before it is done. If the process dies before the outcome is
+// recorded, the intent is found at the next start and somebody looks what became of it.
+type Intent struct {
+	Time          time.Time  `json:"time"`
+	Origin        Origin     `json:"origin,omitempty"`
+	User          string     `json:"user,omitempty"`
+	RemoteAddress string     `json:"remote_address,omitempty"`
+	Action        string     `json:"action,omitempty"`
+	RequestType   string     `json:"request_type,omitempty"`
+	Method        string     `json:"method,omitempty"`
+	Path          string     `json:"path,omitempty"`
+	Index         string     `json:"index,omitempty"`
+	DocID         string     `json:"doc_id,omitempty"`
+	Expects       []Category `json:"expects,omitempty"` // the events that the outcome may be
+
+	token uint64
+	seq   uint64
+}
+
+// Seq is the intent's place in the log; 0 before it was written.
+func (in *Intent) Seq() uint64 { return in.seq }
+
+// Ticket is what Begin hands out for End. The zero value has no intent.
+type Ticket struct {
+	token uint64
+	seq   uint64
+	// counted says that the request is already part of a gap.
+	counted bool
+}
+
+func appendIntent(b []byte, in *Intent) []byte {
+	w := writer{append(b, entryVersion, byte(kindIntent))}
+	w.b = append(in.Time.UTC().AppendFormat(append(w.b, `{"time":"`...), time.RFC3339Nano), '"')
+	w.text("origin", string(in.Origin))
+	w.text("user", in.User)
+	w.text("remote_address", in.RemoteAddress)
+	w.text("action", in.Action)
+	w.text("request_type", in.RequestType)
+	w.text("method", in.Method)
+	w.text("path", in.Path)
+	w.text("index", in.Index)
+	w.text("doc_id", in.DocID)
+	if len(in.Expects) > 0 {
+		w.name("expects")
+		w.b = append(w.b, '[')
+		for i, c := range in.Expects {
+			if i > 0 {
+				w.b = append(w.b, ',')
+			}
+			w.b = appendString(w.b, string(c))
+		}
+		w.b = append(w.b, ']')
+	}
+	return append(w.b, '}')
+}
+
+func decodeIntent(doc []byte, seq uint64) (Intent, error) {
+	in := Intent{seq: seq}
+	if err := json.Unmarshal(doc, &in); err != nil {
+		return Intent{}, fmt.Errorf("intent at %d: %w", seq, err)
+	}
+	return in, nil
+}
+
+// intents are the intents that are not closed, by token.
+type intents struct {
+	mu   sync.Mutex
+	next uint64
+	open map[uint64]*openIntent
+}
+
+type openIntent struct {
+	Intent
+
+	after uint64 // a sequence number before the intent's
+	left  bool   // nobody works on it any more: its process died or its outcome could not be recorded
+}
+
+// begin notes, before an intent is written, that it will be behind what is durable now.
+func (o *intents) begin(log *wal.Log, in Intent) (token uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.next++
+	in.token = o.next
+	o.open[o.next] = &openIntent{Intent: in, after: log.Last()}
+	return o.next
+}
+
+func (o *intents) end(token uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.open, token)
+}
+
+// leave gives an intent up: it is open and waits for somebody who looks.
+func (o *intents) leave(token, seq uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if in := o.open[token]; in != nil {
+		in.seq, in.left = seq, true
+	}
+}
+
+// found notes an intent that a process left.
+func (o *intents) found(in Intent) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.next++
+	in.token = o.next
+	o.open[o.next] = &openIntent{Intent: in, after: in.seq - 1, left: true}
+}
+
+// floor is the sequence number up to which no intent is open.
+func (o *intents) floor(log *wal.Log) uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	lowest := log.Last()
+	for _, in := range o.open {
+		lowest = min(lowest, in.after)
+	}
+	return lowest
+}
+
+func (o *intents) list() []Intent {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var list []Intent
+	for _, in := range o.open {
+		if in.left {
+			list = append(list, in.Intent)
+		}
+	}
+	slices.SortFunc(list, func(a, b Intent) int { return cmp.Compare(a.seq, b.seq) })
+	return list
+}
