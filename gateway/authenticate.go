@@ -9,9 +9,6 @@ import (
 	"vigil/rest"
 )
 
-// impersonate is the header by which one user acts as another.
-const impersonate = "opendistro_security_impersonate_as"
-
 // authenticate finds out who is calling. A request that means nothing (unknown is its error) is still asked for
 // credentials, and a failed login is recorded before the client is told that there is no such path.
 func (x *exchange) authenticate(known *authn.Principal, unknown error) error {
@@ -24,10 +21,10 @@ func (x *exchange) authenticate(known *authn.Principal, unknown error) error {
 		}
 	}
 	x.principal = p
-	if name := x.r.Header.Get(impersonate); name != "" && known == nil {
+	if reason, refused := authn.ImpersonationRefusal(p, x.r); refused && known == nil {
 		// As OpenSearch 2.19 does for users without the right to impersonate: refused, and no event.
 		// See compat/scenarios/audit/06-bad-headers-ssl.json, step impersonate.
-		return &plain{status: http.StatusForbidden, text: "No user may impersonate here"}
+		return &plain{status: http.StatusForbidden, json: map[string]any{"error": map[string]any{"status": "error", "reason": reason}}}
 	}
 	x.roles = x.evaluator.Roles(p, x.remote)
 	return nil
