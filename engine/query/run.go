@@ -1,0 +1,362 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"vigil/engine/segment"
+)
+
+// Target is an index to search: its live documents in index order.
+type Target struct {
+	Index  string
+	Fields segment.Fields
+	Docs   []*segment.Doc
+}
+
+// Shard is what of a shard matched, for aggregations. Docs and Scores belong together; Scores is nil if nobody asked.
+type Shard struct {
+	Context *Context
+	Docs    []*segment.Doc
+	Scores  []float32
+}
+
+// Result is the outcome of a search.
+type Result struct {
+	// Total is the number of hits, exact if Relation is "eq" and at least that many if "gte". Relation is empty if hits
+	// were not to be counted.
+	Total    int
+	Relation string
+	// MaxScore is nil where there is none to tell: no hits asked for, none found, or hits sorted by a field.
+	MaxScore *float32
+	Hits     []*Hit
+	// Shards hold all documents that the query matched, post_filter aside, in index and shard order.
+	Shards []Shard
+	// TerminatedEarly is set if terminate_after cut the search short; nil if it was not asked for.
+	TerminatedEarly *bool
+}
+
+// candidate is a match before it is known whether it becomes a hit.
+type candidate struct {
+	doc   *segment.Doc
+	score float32
+	keys  []sortKey
+	shard *Shard
+}
+
+// checkEvery is how many documents are matched between two looks at the context.
+const checkEvery = 256
+
+// Run searches the targets at the time now. Errors are an [*Error] or the context's.
+func Run(ctx context.Context, r *Request, targets []Target, now time.Time) (*Result, error) {
+	from, size, err := r.Window()
+	if err != nil {
+		return nil, err
+	}
+	s := &search{Request: r, now: now}
+	for _, t := range targets {
+		for _, c := range t.shards(ctx, now) {
+			if err := s.shard(ctx, c); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s.result(from, size)
+}
+
+// shards splits an index into its shards, as they keep statistics apart.
+func (t Target) shards(ctx context.Context, now time.Time) []*Context {
+	fresh := func() *Context {
+		return &Context{Index: t.Index, Fields: t.Fields, Now: now, named: &[]named{}, ctx: ctx}
+	}
+	by := map[int]*Context{}
+	var out []*Context
+	for _, d := range t.Docs {
+		c := by[d.Shard]
+		if c == nil {
+			c = fresh()
+			by[d.Shard] = c
+			out = append(out, c)
+		}
+		c.Docs = append(c.Docs, d)
+	}
+	if out == nil { // the request is checked against the mapping even if there are no documents
+		return []*Context{fresh()}
+	}
+	slices.SortStableFunc(out, func(a, b *Context) int { return cmp.Compare(a.Docs[0].Shard, b.Docs[0].Shard) })
+	return out
+}
+
+type search struct {
+	*Request
+	now    time.Time
+	found  []candidate
+	shards []*Shard
+	cut    bool
+}
+
+// scored says whether scores are wanted.
+func (s *search) scored() bool {
+	return s.TrackScores || s.MinScore != nil || len(s.Sort) == 0 || slices.ContainsFunc(s.Sort, func(o Sort) bool { return o.Field == "_score" })
+}
+
+func (s *search) shard(ctx context.Context, c *Context) error {
+	match, err := s.matcher(c, s.Query, s.scored())
+	if err != nil {
+		return err
+	}
+	post, err := s.matcher(c, s.PostFilter, false)
+	if err != nil {
+		return err
+	}
+	keys, err := s.keys(c)
+	if err != nil {
+		return err
+	}
+	sh := &Shard{Context: c}
+	s.shards = append(s.shards, sh)
+	for i, d := range c.Docs {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if s.TerminateAfter > 0 && len(sh.Docs) >= s.TerminateAfter {
+			s.cut = true
+			break
+		}
+		score, ok := match(d)
+		if !ok || s.MinScore != nil && score < *s.MinScore {
+			continue
+		}
+		sh.Docs, sh.Scores = append(sh.Docs, d), append(sh.Scores, score)
+		if _, ok := post(d); !ok {
+			continue
+		}
+		s.found = append(s.found, candidate{doc: d, score: score, keys: keys(d, score), shard: sh})
+	}
+	return c.Err()
+}
+
+// keys returns what computes the sort values of the shard's documents.
+func (s *search) keys(c *Context) (func(d *segment.Doc, score float32) []sortKey, error) {
+	sorters := make([]sorter, len(s.Sort))
+	for i, o := range s.Sort {
+		var err error
+		if sorters[i], err = c.sorter(o); err != nil {
+			return nil, err
+		}
+	}
+	return func(d *segment.Doc, score float32) []sortKey {
+		keys := make([]sortKey, len(sorters))
+		for j, o := range sorters {
+			keys[j] = o.key(c, d, score, len(s.found))
+		}
+		return keys
+	}, nil
+}
+
+// Top returns the best of documents that matched already, as a top_hits aggregation does: everything of the request
+// counts but its query.
+func Top(r *Request, shards []Shard) (*Result, error) {
+	from, size, err := r.Window()
+	if err != nil {
+		return nil, err
+	}
+	if r.Size < 0 {
+		size = 3
+	}
+	s := &search{Request: r}
+	for i := range shards {
+		sh := &shards[i]
+		keys, err := s.keys(sh.Context)
+		if err != nil {
+			return nil, err
+		}
+		for j, d := range sh.Docs {
+			score := float32(1)
+			if sh.Scores != nil {
+				score = sh.Scores[j]
+			}
+			s.found = append(s.found, candidate{doc: d, score: score, keys: keys(d, score), shard: sh})
+		}
+	}
+	exact := math.MaxInt32
+	s.Request = &Request{}
+	*s.Request = *r
+	s.TrackTotal = &exact
+	return s.result(from, size)
+}
+
+func (s *search) matcher(c *Context, q Query, scores bool) (Matcher, error) {
+	switch {
+	case q == nil:
+		return constant(1, always), nil
+	case scores:
+		return c.Bind(q)
+	}
+	return c.BindFilter(q)
+}
+
+func (s *search) result(from, size int) (*Result, error) {
+	res := &Result{}
+	for _, sh := range s.shards {
+		res.Shards = append(res.Shards, *sh)
+	}
+	res.count(len(s.found), s.TrackTotal)
+	if s.TerminateAfter > 0 {
+		res.TerminatedEarly = &s.cut
+	}
+	if len(s.Sort) == 0 || s.TrackScores || s.Sort[0].Field == "_score" {
+		res.MaxScore = maxScore(s.found)
+	}
+	slices.SortStableFunc(s.found, s.compare)
+	found, err := s.after(s.found)
+	if err != nil {
+		return nil, err
+	}
+	if s.Collapse != "" {
+		if found, err = s.collapsed(found); err != nil {
+			return nil, err
+		}
+	}
+	if size == 0 {
+		res.MaxScore = nil
+	}
+	found = found[min(from, len(found)):]
+	for _, c := range found[:min(size, len(found))] {
+		h, err := s.hit(c)
+		if err != nil {
+			return nil, err
+		}
+		res.Hits = append(res.Hits, h)
+	}
+	return res, nil
+}
+
+func (res *Result) count(n int, track *int) {
+	limit := trackDefault
+	if track != nil {
+		limit = *track
+	}
+	switch {
+	case limit < 0:
+	case n > limit && limit != math.MaxInt32:
+		res.Total, res.Relation = limit, "gte"
+	default:
+		res.Total, res.Relation = n, "eq"
+	}
+}
+
+func maxScore(cs []candidate) *float32 {
+	if len(cs) == 0 {
+		return nil
+	}
+	best := slices.MaxFunc(cs, func(a, b candidate) int { return cmp.Compare(a.score, b.score) }).score
+	return &best
+}
+
+func (s *search) compare(a, b candidate) int {
+	if len(s.Sort) == 0 {
+		return cmp.Compare(b.score, a.score)
+	}
+	for i, o := range s.Sort {
+		if n := o.before(a.keys[i], b.keys[i]); n != 0 {
+			return n
+		}
+	}
+	return 0
+}
+
+// after drops what does not come after search_after.
+func (s *search) after(found []candidate) ([]candidate, error) {
+	if s.SearchAfter == nil {
+		return found, nil
+	}
+	if len(s.Sort) == 0 {
+		return nil, illegal("Sort must contain at least one field.")
+	}
+	if len(s.SearchAfter) != len(s.Sort) {
+		return nil, illegal("search_after has %d value(s) but sort has %d.", len(s.SearchAfter), len(s.Sort))
+	}
+	mark := candidate{keys: make([]sortKey, len(s.Sort))}
+	for i, n := range s.SearchAfter {
+		k, err := s.afterKey(i, n)
+		if err != nil {
+			return nil, err
+		}
+		mark.keys[i] = k
+	}
+	at, _ := slices.BinarySearchFunc(found, mark, func(c, m candidate) int {
+		if s.compare(c, m) <= 0 {
+			return -1
+		}
+		return 1
+	})
+	return found[at:], nil
+}
+
+func (s *search) afterKey(i int, n *Node) (sortKey, error) {
+	if n.Kind == Null {
+		return sortKey{}, nil
+	}
+	o := s.Sort[i]
+	if o.Field == "_score" || o.Field == "_doc" {
+		f, err := n.Float()
+		return sortKey{kind: keyFloat, f: f}, err
+	}
+	for _, sh := range s.shards {
+		f := sh.Context.Field(o.Field)
+		if f == nil {
+			continue
+		}
+		g := *f
+		if o.Format != "" {
+			g.Formats = []string{o.Format}
+		} else if isDate(g.Type) && n.Kind == Number {
+			g.Formats = []string{"epoch_millis"}
+		}
+		if g.Type == segment.Keyword {
+			return sortKey{kind: keyString, str: n.Raw}, nil
+		}
+		if g.Type == segment.IP {
+			a, err := address(n.Raw)
+			if err != nil {
+				return sortKey{}, err
+			}
+			b := a.As16()
+			return sortKey{kind: keyString, str: string(b[:])}, nil
+		}
+		k, err := sh.Context.missingKey(&g, n.Raw)
+		if err != nil {
+			return k, illegal("Failed to parse search_after value for field [%s].", o.Field)
+		}
+		return k, nil
+	}
+	return sortKey{kind: keyString, str: n.Raw}, nil
+}
+
+// collapsed keeps the first of all candidates with the same value of the collapse field.
+func (s *search) collapsed(found []candidate) ([]candidate, error) {
+	seen := map[sortKey]bool{}
+	var out []candidate
+	for _, c := range found {
+		f := c.shard.Context.Field(s.Collapse)
+		if f == nil {
+			return nil, c.shard.Context.shard("no mapping found for `%s` in order to collapse on", s.Collapse)
+		}
+		if f.Type != segment.Keyword && !isInteger(f.Type) && !isFloating(f.Type) && !isDate(f.Type) {
+			return nil, c.shard.Context.shard("unknown type for collapse field `%s`, only keywords and numbers are accepted", s.Collapse)
+		}
+		var k sortKey
+		if vs := c.shard.Context.Values(c.doc, f); len(vs) > 0 {
+			k = toKey(f, vs[0])
+		}
+		if !seen[k] {
+			seen[k] = true
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
