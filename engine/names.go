@@ -1,0 +1,59 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"vigil/engine/segment"
+)
+
+// Aliases returns the aliases of a concrete index, sorted; none if it is not there.
+func (e *Engine) Aliases(index string) []string {
+	x := e.state.Load().indices[index]
+	if x == nil || len(x.Aliases) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(x.Aliases))
+}
+
+// Shards returns how many primary shards a concrete index has; 1 if it is not there.
+func (e *Engine) Shards(index string) int {
+	x := e.state.Load().indices[index]
+	if x == nil {
+		return 1
+	}
+	return x.shards()
+}
+
+// Operation is the newest operation on a document, as far as it is remembered.
+type Operation struct {
+	Version int64
+	At      time.Time
+	Deleted bool
+}
+
+// Last returns the newest operation on a document of a concrete index. Deletions are remembered for a while only; ok is false
+// if nothing is known of the id.
+func (e *Engine) Last(index, id string) (op Operation, ok bool) {
+	x := e.state.Load().indices[index]
+	if x == nil {
+		return Operation{}, false
+	}
+	if d := x.docs.get(id); d != nil {
+		return Operation{Version: d.Version, At: d.Indexed}, true
+	}
+	if t, ok := x.docs.tombstones()[id]; ok {
+		return Operation{Version: t.version, At: t.at, Deleted: true}, true
+	}
+	return Operation{}, false
+}
+
+// Field returns how a field of a concrete index is indexed, aliases resolved; nil if the index or the field is not there.
+func (e *Engine) Field(index, name string) *segment.Field {
+	x := e.state.Load().indices[index]
+	if x == nil {
+		return nil
+	}
+	return x.mapping.Field(name)
+}

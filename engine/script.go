@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/valyala/fastjson"
+
+	"vigil/engine/query"
+	"vigil/rest"
+	"vigil/script"
+)
+
+// updateScript is a script that changes a document.
+type updateScript struct {
+	program *script.Program
+	params  map[string]any
+}
+
+// parseScript reads "code" and {"source":…,"lang":…,"params":…}.
+func parseScript(v *query.Node) (*updateScript, error) {
+	source := ""
+	s := &updateScript{params: map[string]any{}}
+	if v.Kind == query.Text {
+		source = v.Raw
+	} else {
+		if v.Kind != query.Object {
+			return nil, badRequest("must specify either [source] for an inline script or [id] for a stored script")
+		}
+		for i, key := range v.Keys {
+			it := v.Items[i]
+			switch key {
+			case "source", "inline":
+				source = it.Raw
+			case "lang":
+				if it.Raw != "painless" {
+					return nil, badRequest("script_lang not supported [%s]", it.Raw)
+				}
+			case "params":
+				if it.Kind != query.Object {
+					return nil, badRequest("[params] must be an object")
+				}
+				s.params, _ = it.Value().(map[string]any)
+			default:
+				return nil, badRequest("[script] [%s] is not supported", key)
+			}
+		}
+	}
+	if source == "" {
+		return nil, badRequest("must specify either [source] for an inline script or [id] for a stored script")
+	}
+	var err error
+	if s.program, err = script.Compile(source); err != nil {
+		return nil, scriptFailed(err)
+	}
+	return s, nil
+}
+
+// scriptFailed words an error of a script.
+func scriptFailed(err error) error {
+	return &rest.Error{
+		Status: http.StatusBadRequest, Type: "illegal_argument_exception", Reason: "failed to execute script",
+		CausedBy: &rest.Error{Status: http.StatusBadRequest, Type: "script_exception", Reason: err.Error()}, Cause: err,
+	}
+}
+
+// scriptInput is what a script may read and change as ctx.
+type scriptInput struct {
+	op      string
+	source  json.RawMessage
+	id      string
+	index   string
+	routing string
+	version int64
+	now     time.Time
+}
+
+type scriptOutput struct {
+	op     string
+	source json.RawMessage
+}
+
+func (e *Engine) runScript(q *request, s *updateScript, in scriptInput) (scriptOutput, error) {
+	var source map[string]any
+	if err := decodeNumbers(in.source, &source); err != nil {
+		return scriptOutput{}, err
+	}
+	vars := map[string]any{
+		"op": in.op, "_source": source, "_index": in.index, "_id": in.id, "_version": in.version, "_now": in.now.UnixMilli(),
+		"_routing": nil,
+	}
+	if in.routing != "" {
+		vars["_routing"] = in.routing
+	}
+	if _, err := s.program.Eval(q, map[string]any{"ctx": vars, "params": s.params}, script.Limits{}); err != nil {
+		return scriptOutput{}, scriptFailed(err)
+	}
+	op, _ := vars["op"].(string)
+	changed, isObject := vars["_source"].(map[string]any)
+	if !isObject {
+		return scriptOutput{}, badRequest("ctx._source must be an object")
+	}
+	out, err := encodeLike(changed, in.source)
+	return scriptOutput{op: op, source: out}, err
+}
+
+func decodeNumbers(raw json.RawMessage, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	if err := dec.Decode(v); err != nil {
+		return fmt.Errorf("decode: %w", err)
+	}
+	return nil
+}
+
+// encodeLike encodes a value with the members of objects in the order that they had in the original, and new ones after
+// them in order of their names.
+func encodeLike(v any, original json.RawMessage) (json.RawMessage, error) {
+	like, err := fastjson.ParseBytes(original)
+	if err != nil {
+		like = nil
+	}
+	return appendLike(nil, v, like)
+}
+
+func appendLike(b []byte, v any, like *fastjson.Value) ([]byte, error) {
+	switch v := v.(type) {
+	case map[string]any:
+		b = append(b, '{')
+		for _, k := range orderLike(v, like) {
+			if b[len(b)-1] != '{' {
+				b = append(b, ',')
+			}
+			b = append(query.AppendString(b, k), ':')
+			var sub *fastjson.Value
+			if like != nil {
+				sub = like.Get(k)
+			}
+			var err error
+			if b, err = appendLike(b, v[k], sub); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, '}'), nil
+	case []any:
+		b = append(b, '[')
+		for i, e := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			var sub *fastjson.Value
+			if a := like.GetArray(); i < len(a) {
+				sub = a[i]
+			}
+			var err error
+			if b, err = appendLike(b, e, sub); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
+	case string:
+		return query.AppendString(b, v), nil
+	case float64:
+		return query.AppendDouble(b, v), nil
+	}
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, badRequest("the script made a value that is not JSON: %w", err)
+	}
+	return append(b, raw...), nil
+}
+
+func orderLike(v map[string]any, like *fastjson.Value) []string {
+	keys := make([]string, 0, len(v))
+	seen := make(map[string]bool, len(v))
+	if like != nil && like.Type() == fastjson.TypeObject {
+		like.GetObject().Visit(func(k []byte, _ *fastjson.Value) {
+			if _, ok := v[string(k)]; ok && !seen[string(k)] {
+				keys = append(keys, string(k))
+				seen[string(k)] = true
+			}
+		})
+	}
+	for _, k := range slices.Sorted(maps.Keys(v)) {
+		if !seen[k] {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}

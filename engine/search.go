@@ -1,0 +1,217 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"vigil/engine/aggs"
+	"vigil/engine/query"
+	"vigil/engine/segment"
+	"vigil/rest"
+)
+
+const searchParams = expandNames + "q df analyzer analyze_wildcard default_operator lenient from size sort track_total_hits track_scores version " +
+	"seq_no_primary_term timeout terminate_after _source _source_includes _source_excludes stored_fields docvalue_fields explain stats " +
+	"routing preference request_cache search_type batched_reduce_size max_concurrent_shard_requests pre_filter_shard_size " +
+	"allow_partial_search_results ccs_minimize_roundtrips typed_keys rest_total_hits_as_int scroll cancel_after_time_interval phase_took "
+
+// searchSpec is one search with what the URL says about it.
+type searchSpec struct {
+	*query.Request
+	exprs      []string
+	expand     expand
+	routing    string
+	typedKeys  bool
+	totalAsInt bool
+	scroll     string
+	aggs       *aggs.Aggs // nil if there are none
+}
+
+func (q *request) searchSpec(exprs []string, body []byte) (*searchSpec, error) {
+	r, err := query.ParseRequest(body)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.ApplyParams(q.call.Query); err != nil {
+		return nil, err
+	}
+	s := &searchSpec{Request: r, exprs: exprs, routing: q.str("routing", ""), scroll: q.str("scroll", "")}
+	if s.expand, err = q.expandParams(searchExpand()); err != nil {
+		return nil, err
+	}
+	if s.typedKeys, err = q.flag("typed_keys", false); err != nil {
+		return nil, err
+	}
+	if s.totalAsInt, err = q.flag("rest_total_hits_as_int", false); err != nil {
+		return nil, err
+	}
+	if r.Aggs != nil {
+		parsed, err := aggs.Parse(r.Aggs)
+		if err != nil {
+			return nil, err
+		}
+		s.aggs = &parsed
+	}
+	if q.call.Flag("explain") {
+		s.Warnings = append(s.Warnings, "[explain] has no effect: scores are not explained")
+	}
+	switch t := q.str("search_type", "query_then_fetch"); t {
+	case "query_then_fetch", "dfs_query_then_fetch":
+	default:
+		return nil, badRequest("No search type for [%s]", t)
+	}
+	return s, nil
+}
+
+func (e *Engine) handleSearch(q *request) (*answer, error) {
+	s, err := q.searchSpec(q.indices(), q.body)
+	if err != nil {
+		return nil, err
+	}
+	e.scrolls.expire(q.now)
+	var body []byte
+	if s.scroll != "" {
+		body, err = e.openScroll(q, s)
+	} else {
+		body, err = e.search(q, s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &answer{status: http.StatusOK, body: json.RawMessage(body), header: warnings(s.Warnings)}, nil
+}
+
+// warnings is the header that names what was accepted without effect.
+func warnings(list []string) map[string]string {
+	if len(list) == 0 {
+		return nil
+	}
+	var b bytes.Buffer
+	for i, w := range list {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("299 Vigil " + strconv.Quote(w))
+	}
+	return map[string]string{"Warning": b.String()}
+}
+
+// searched are the indices of a search with their documents, and how many shards that are.
+func (e *Engine) searched(q *request, spec *searchSpec) (targets []query.Target, shards int, err error) {
+	s := e.state.Load()
+	indices, err := e.targets(s, spec.exprs, spec.expand)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, x := range indices {
+		if x.setting("blocks.read", "false") == "true" {
+			return nil, 0, rest.Errorf(http.StatusForbidden, "cluster_block_exception", "index [%s] blocked by: [FORBIDDEN/7/index read (api)];", x.Name)
+		}
+		t := query.Target{Index: x.Name, Fields: x.mapping, Docs: x.docs.snapshot()}
+		if filters := s.filters(x, spec.exprs); filters != nil {
+			if t.Docs, err = filterDocs(q, t, filters); err != nil {
+				return nil, 0, err
+			}
+		}
+		if spec.routing != "" && x.shards() > 1 {
+			t.Docs = onShards(t.Docs, x, spec.routing)
+		}
+		targets = append(targets, t)
+		shards += x.shards()
+	}
+	return targets, shards, nil
+}
+
+// filterDocs keeps the documents that one of an alias's filters lets through.
+func filterDocs(q *request, t query.Target, filters []string) ([]*segment.Doc, error) {
+	c := &query.Context{Index: t.Index, Fields: t.Fields, Docs: t.Docs, Now: q.now}
+	var matchers []query.Matcher
+	for _, f := range filters {
+		parsed, err := query.Parse(json.RawMessage(f))
+		if err != nil {
+			return nil, err
+		}
+		m, err := c.BindFilter(parsed)
+		if err != nil {
+			return nil, err
+		}
+		matchers = append(matchers, m)
+	}
+	var out []*segment.Doc
+	for _, d := range t.Docs {
+		for _, m := range matchers {
+			if _, match := m(d); match {
+				out = append(out, d)
+				break
+			}
+		}
+	}
+	return out, nil
+}
+
+func onShards(docs []*segment.Doc, x *index, routing string) []*segment.Doc {
+	wanted := map[int]bool{}
+	for _, r := range rest.SplitIndices(routing) {
+		wanted[rest.ShardOf(r, x.shards())] = true
+	}
+	var out []*segment.Doc
+	for _, d := range docs {
+		if wanted[d.Shard] {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// search runs a search and returns its answer.
+func (e *Engine) search(q *request, spec *searchSpec) ([]byte, error) {
+	targets, shards, err := e.searched(q, spec)
+	if err != nil {
+		return nil, err
+	}
+	res, err := query.Run(q, spec.Request, targets, q.now)
+	if err != nil {
+		return nil, inIndex(err, targets)
+	}
+	if len(targets) == 0 {
+		res.MaxScore = new(float32) // OpenSearch answers 0.0 where there is nothing to search
+	}
+	return e.searchAnswer(q, spec, res, shards, "")
+}
+
+// inIndex names the first index in an error that any shard would have raised.
+func inIndex(err error, targets []query.Target) error {
+	e, ok := errors.AsType[*query.Error](err)
+	if !ok || !e.Shard || e.Index != "" || len(targets) == 0 {
+		return err
+	}
+	named := *e
+	named.Index = targets[0].Index
+	return &named
+}
+
+// searchAnswer writes the answer of a search or a scroll.
+func (e *Engine) searchAnswer(q *request, spec *searchSpec, res *query.Result, shards int, scroll string) ([]byte, error) {
+	b := []byte{'{'}
+	if scroll != "" {
+		b = append(b, `"_scroll_id":"`+scroll+`",`...)
+	}
+	b = append(b, `"took":`+strconv.FormatInt(e.took(q), 10)+`,"timed_out":false,`...)
+	if res.TerminatedEarly != nil {
+		b = append(b, `"terminated_early":`+strconv.FormatBool(*res.TerminatedEarly)+`,`...)
+	}
+	n := strconv.Itoa(shards)
+	b = append(b, `"_shards":{"total":`+n+`,"successful":`+n+`,"skipped":0,"failed":0},"hits":`...)
+	b = res.AppendHits(b, spec.totalAsInt)
+	if spec.aggs != nil {
+		out, err := aggs.Run(q, *spec.aggs, res.Shards, aggs.Options{TypedKeys: spec.typedKeys})
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(b, `,"aggregations":`...), out...)
+	}
+	return append(b, '}'), nil
+}

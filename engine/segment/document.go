@@ -1,0 +1,375 @@
+package segment
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/valyala/fastjson"
+)
+
+// maxNestedDocs is index.mapping.nested_objects.limit.
+const maxNestedDocs = 10_000
+
+// ErrSyntax says that a document is not JSON. The caller knows how to tell where.
+var ErrSyntax = errors.New("document is not valid JSON")
+
+// Parsed is what a document's source means under a mapping.
+type Parsed struct {
+	Values map[string][]Value
+	Nested map[string][]*Doc
+	// Mapping is the one the document was parsed by. It is not the receiver of Parse if the document brought new fields.
+	Mapping *Mapping
+	// Update holds the new fields as OpenSearch reports them, {"_doc":{"properties":…}}; nil if there are none.
+	Update json.RawMessage
+}
+
+// Parse reads a document. New fields are mapped as the mapping's dynamic rules say, within the limits. Errors are an
+// [*Error] or wrap [ErrSyntax].
+func (m *Mapping) Parse(id string, source []byte, limits Limits) (*Parsed, error) {
+	v, err := parseJSON(source)
+	if err != nil {
+		return nil, err
+	}
+	out, needs, perr := m.parse(id, v, false)
+	if perr != nil {
+		return nil, perr
+	}
+	if !needs {
+		return out, nil
+	}
+	d := discovery{m: m}
+	add := newObject("", "")
+	if perr := d.object(m.root, add, v, m.root.dynamic); perr != nil {
+		return nil, perr
+	}
+	prune(add, m.root)
+	update := &Mapping{root: add}
+	merged, err := m.Merge(update, limits)
+	if err != nil {
+		return nil, err
+	}
+	out, _, perr = merged.parse(id, v, false)
+	if perr != nil {
+		return nil, perr
+	}
+	if merged != m {
+		body, _ := update.MarshalJSON()
+		out.Update = append(append([]byte(`{"_doc":`), body...), '}')
+	}
+	return out, nil
+}
+
+// Reparse reads a document that was accepted before, perhaps under an older mapping: what does not fit is left out.
+func (m *Mapping) Reparse(id string, source []byte) (*Parsed, error) {
+	v, err := parseJSON(source)
+	if err != nil {
+		return nil, err
+	}
+	out, _, perr := m.parse(id, v, true)
+	if perr != nil {
+		return nil, perr
+	}
+	return out, nil
+}
+
+func parseJSON(source []byte) (*fastjson.Value, error) {
+	if err := fastjson.ValidateBytes(source); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
+	}
+	if !utf8.Valid(source) {
+		return nil, fmt.Errorf("%w: invalid UTF-8", ErrSyntax)
+	}
+	v, err := fastjson.ParseBytes(source)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
+	}
+	if v.Type() != fastjson.TypeObject {
+		return nil, &Error{
+			Type: "mapper_parsing_exception", Reason: "failed to parse",
+			Cause: &Error{Type: "not_x_content_exception", Reason: "Compressor detection can only be called on some xcontent bytes or compressed xcontent bytes"},
+		}
+	}
+	return v, nil
+}
+
+// docParser reads one document. It notes in needs that there are fields the mapping does not know yet.
+type docParser struct {
+	m       *Mapping
+	id      string
+	lenient bool
+	needs   bool
+	root    *Doc
+	nested  int
+}
+
+func (m *Mapping) parse(id string, v *fastjson.Value, lenient bool) (*Parsed, bool, *Error) {
+	p := docParser{m: m, id: id, lenient: lenient, root: &Doc{Values: map[string][]Value{}}}
+	if err := p.object(m.root, v, p.root, m.root.dynamic); err != nil {
+		return nil, false, err
+	}
+	return &Parsed{Values: p.root.Values, Nested: p.root.Nested, Mapping: m}, p.needs, nil
+}
+
+// visit calls f for the members of an object in their order and refuses a key that comes twice.
+func visit(v *fastjson.Value, f func(key string, v *fastjson.Value) *Error) *Error {
+	o, err := v.Object()
+	if err != nil {
+		return mapperParsing("failed to parse")
+	}
+	seen := make([]string, 0, 16)
+	var many map[string]bool
+	var fault *Error
+	o.Visit(func(k []byte, v *fastjson.Value) {
+		if fault != nil {
+			return
+		}
+		key := string(k)
+		dup := many[key]
+		for i := 0; many == nil && i < len(seen) && !dup; i++ {
+			dup = seen[i] == key
+		}
+		if dup {
+			fault = mapperParsing("failed to parse")
+			fault.Cause = &Error{Type: "json_parse_exception", Reason: "Duplicate field '" + key + "'"}
+			return
+		}
+		if seen = append(seen, key); len(seen) > 16 {
+			if many == nil {
+				many = make(map[string]bool, o.Len())
+				for _, s := range seen {
+					many[s] = true
+				}
+			}
+			many[key] = true
+		}
+		fault = f(key, v)
+	})
+	return fault
+}
+
+func inherit(dynamic, parent string) string {
+	if dynamic == "" {
+		return parent
+	}
+	return dynamic
+}
+
+func (p *docParser) object(m *mapper, v *fastjson.Value, into *Doc, dynamic string) *Error {
+	return visit(v, func(key string, v *fastjson.Value) *Error {
+		return p.member(m, key, v, into, dynamic)
+	})
+}
+
+// member reads the member of an object. A dotted key is the path of members below.
+func (p *docParser) member(m *mapper, key string, v *fastjson.Value, into *Doc, dynamic string) *Error {
+	if sub := m.props[key]; sub != nil {
+		return p.value(sub, v, into, dynamic)
+	}
+	head, rest, dotted := strings.Cut(key, ".")
+	if err := checkName(head, key); err != nil && !p.lenient {
+		return err
+	}
+	sub := m.props[head]
+	switch {
+	case sub == nil:
+		return p.unknown(m, key, v, dynamic)
+	case !dotted:
+		return p.value(sub, v, into, dynamic)
+	case sub.typ == Object && sub.disabled:
+		return nil
+	case sub.isObject():
+		return p.member(sub, rest, v, into, inherit(sub.dynamic, dynamic))
+	case p.lenient:
+		return nil
+	}
+	return mapperParsing(fmt.Sprintf("Could not dynamically add mapping for field [%s]. Existing mapping for [%s] must be of type object but found [%s].",
+		key, sub.path, sub.typ))
+}
+
+func checkName(head, key string) *Error {
+	if head != "" {
+		return nil
+	}
+	if key == "" {
+		return mapperParsing("field name cannot be an empty string")
+	}
+	return mapperParsing("object field starting or ending with a [.] makes object resolution ambiguous: [" + key + "]")
+}
+
+// unknown decides about a field that the mapping does not have.
+func (p *docParser) unknown(m *mapper, key string, v *fastjson.Value, dynamic string) *Error {
+	switch dynamic {
+	case "false":
+		return nil
+	case "strict":
+		if p.lenient {
+			return nil
+		}
+		within := m.path
+		if within == "" {
+			within = "_doc"
+		}
+		return &Error{
+			Type:   "strict_dynamic_mapping_exception",
+			Reason: fmt.Sprintf("mapping set to strict, dynamic introduction of [%s] within [%s] is not allowed", key, within),
+		}
+	}
+	if v.Type() != fastjson.TypeNull {
+		p.needs = true
+	}
+	return nil
+}
+
+func (p *docParser) value(m *mapper, v *fastjson.Value, into *Doc, dynamic string) *Error {
+	if !m.isObject() {
+		return p.leaf(m, v, into)
+	}
+	if m.disabled {
+		return nil
+	}
+	dynamic = inherit(m.dynamic, dynamic)
+	switch v.Type() {
+	case fastjson.TypeNull:
+		return nil
+	case fastjson.TypeArray:
+		for _, e := range v.GetArray() {
+			if err := p.value(m, e, into, dynamic); err != nil {
+				return err
+			}
+		}
+		return nil
+	case fastjson.TypeObject:
+		if m.typ == Nested {
+			return p.nestedObject(m, v, into, dynamic)
+		}
+		return p.object(m, v, into, dynamic)
+	default:
+	}
+	if p.lenient {
+		return nil
+	}
+	return mapperParsing(fmt.Sprintf("object mapping for [%s] tried to parse field [%s] as object, but found a concrete value", m.path, m.name))
+}
+
+func (p *docParser) nestedObject(m *mapper, v *fastjson.Value, into *Doc, dynamic string) *Error {
+	if p.nested++; p.nested > maxNestedDocs && !p.lenient {
+		return mapperParsing(fmt.Sprintf("The number of nested documents has exceeded the allowed limit of [%d]. This limit can be set by changing the [index.mapping.nested_objects.limit] index level setting.", maxNestedDocs))
+	}
+	child := &Doc{ID: p.id, Values: map[string][]Value{}}
+	if err := p.object(m, v, child, dynamic); err != nil {
+		return err
+	}
+	if into.Nested == nil {
+		into.Nested = map[string][]*Doc{}
+	}
+	into.Nested[m.path] = append(into.Nested[m.path], child)
+	var outer []*Doc
+	if m.inParent {
+		outer = append(outer, into)
+	}
+	if m.inRoot && (!m.inParent || into != p.root) {
+		outer = append(outer, p.root)
+	}
+	for _, d := range outer {
+		for name, vs := range child.Values {
+			d.Values[name] = append(d.Values[name], vs...)
+		}
+	}
+	return nil
+}
+
+// leaf reads the values of a field: one, or an array of them.
+func (p *docParser) leaf(m *mapper, v *fastjson.Value, into *Doc) *Error {
+	if v.Type() == fastjson.TypeArray && (m.typ != GeoPoint || !isPair(v)) {
+		for _, e := range v.GetArray() {
+			if err := p.leaf(m, e, into); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if m.typ == FlatObject {
+		return p.flat(m, v, into)
+	}
+	if err := p.index(m, v, into); err != nil {
+		return err
+	}
+	for _, to := range m.field.CopyTo {
+		if err := p.copyTo(m, to, v, into); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *docParser) copyTo(m *mapper, to string, v *fastjson.Value, into *Doc) *Error {
+	target := p.m.find(to)
+	switch {
+	case target == nil && p.m.root.dynamic == "":
+		p.needs = p.needs || v.Type() != fastjson.TypeNull
+		return nil
+	case target == nil || target.isObject() || target == m:
+		return nil
+	}
+	return p.index(target, v, into)
+}
+
+// index adds a single value to a field and its sub-fields.
+func (p *docParser) index(m *mapper, v *fastjson.Value, into *Doc) *Error {
+	if m.typ == Alias {
+		return mapperParsing("Cannot write to a field alias [" + m.path + "].")
+	}
+	val, ok, err := convert(m.field, v)
+	if err != nil {
+		if p.lenient || m.field.IgnoreMalformed {
+			into.Values["_ignored"] = append(into.Values["_ignored"], Value{Str: m.path})
+			ok = false
+		} else {
+			return p.malformed(m, v, err)
+		}
+	}
+	if ok {
+		into.Values[m.path] = append(into.Values[m.path], val)
+	}
+	for _, sub := range m.subs {
+		if err := p.index(sub, v, into); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxPreview bounds the value that an error repeats.
+const maxPreview = 1000
+
+func (p *docParser) malformed(m *mapper, v *fastjson.Value, cause *Error) *Error {
+	preview := javaString(v.MarshalTo(nil))
+	if r := []rune(preview); len(r) > maxPreview {
+		preview = string(r[:maxPreview])
+	}
+	return &Error{
+		Type: "mapper_parsing_exception",
+		Reason: fmt.Sprintf("failed to parse field [%s] of type [%s] in document with id '%s'. Preview of field's value: '%s'",
+			m.path, m.typ, p.id, preview),
+		Cause: cause,
+	}
+}
+
+// find returns the mapper of a full name.
+func (m *Mapping) find(name string) *mapper {
+	n := m.root
+	for part := range strings.SplitSeq(name, ".") {
+		next := n.props[part]
+		if next == nil {
+			next = n.subs[part]
+		}
+		if next == nil {
+			return nil
+		}
+		n = next
+	}
+	return n
+}
