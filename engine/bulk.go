@@ -125,12 +125,12 @@ func (e *Engine) handleMget(q *request) (*answer, error) {
 	denied := e.allowMget(q, s, docs)
 	out := make([]any, len(docs))
 	for i, d := range docs {
-		out[i] = e.mgetOne(s, d, denied)
+		out[i] = e.mgetOne(q, s, d, denied)
 	}
 	return ok(map[string]any{"docs": out})
 }
 
-func (e *Engine) mgetOne(s *state, d mgetDoc, denied map[shardKey]error) any {
+func (e *Engine) mgetOne(q *request, s *state, d mgetDoc, denied map[shardKey]error) any {
 	x, err := e.single(s, d.Index)
 	if err != nil {
 		return mgetFailed(d, d.Index, err)
@@ -138,7 +138,7 @@ func (e *Engine) mgetOne(s *state, d mgetDoc, denied map[shardKey]error) any {
 	if err := denied[shardKey{x.Name, x.shardOf(d.ID, d.Routing)}]; err != nil {
 		return mgetFailed(d, x.Name, err)
 	}
-	return got(x, d.ID, x.lookup(d.ID, d.Routing), d.filter)
+	return got(x, d.ID, q.lookup(x, d.ID, d.Routing), d.filter)
 }
 
 func mgetFailed(d mgetDoc, index string, err error) any {

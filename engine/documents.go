@@ -271,7 +271,7 @@ func (e *Engine) find(q *request) (*index, *segment.Doc, error) {
 	if v, given := q.call.Param("stored_fields"); given {
 		return nil, nil, badRequest("stored_fields [%s] are not supported: no field is stored", v)
 	}
-	d := x.lookup(q.call.Vars["id"], q.str("routing", ""))
+	d := q.lookup(x, q.call.Vars["id"], q.str("routing", ""))
 	if v, given := q.call.Param("version"); given && d != nil {
 		if want, err := strconv.ParseInt(v, 10, 64); err != nil || want != d.Version {
 			return nil, nil, rest.Errorf(http.StatusConflict, "version_conflict_engine_exception",
@@ -279,6 +279,17 @@ func (e *Engine) find(q *request) (*index, *segment.Doc, error) {
 		}
 	}
 	return x, d, nil
+}
+
+// hides reports whether the caller must not see documents of an index although its request may run.
+func (q *request) hides(x *index) bool { return slices.Contains(q.call.Hidden, x.Name) }
+
+// lookup returns a document that the caller may see.
+func (q *request) lookup(x *index, id, routing string) *segment.Doc {
+	if q.hides(x) {
+		return nil
+	}
+	return x.lookup(id, routing)
 }
 
 // lookup returns a document by id. With several shards the routing must lead to the document's shard.

@@ -110,7 +110,10 @@ func (e *Engine) searched(q *request, spec *searchSpec) (targets []query.Target,
 		if x.setting("blocks.read", "false") == "true" {
 			return nil, 0, rest.Errorf(http.StatusForbidden, "cluster_block_exception", "index [%s] blocked by: [FORBIDDEN/7/index read (api)];", x.Name)
 		}
-		t := query.Target{Index: x.Name, Fields: x.mapping, Docs: x.docs.snapshot()}
+		t := query.Target{Index: x.Name, Fields: x.mapping}
+		if !q.hides(x) {
+			t.Docs = x.docs.snapshot()
+		}
 		if filters := s.filters(x, spec.exprs); filters != nil {
 			if t.Docs, err = filterDocs(q, t, filters); err != nil {
 				return nil, 0, err
@@ -149,7 +152,7 @@ func filterDocs(q *request, t query.Target, filters []string) ([]*segment.Doc, e
 			}
 		}
 	}
-	return out, nil
+	return out, c.Err()
 }
 
 func onShards(docs []*segment.Doc, x *index, routing string) []*segment.Doc {
