@@ -1,0 +1,405 @@
+package alerting
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"vigil/cluster"
+	"vigil/notify"
+	"vigil/script"
+)
+
+// Searcher searches with the rights of a user. The user is nil for monitors that have none. An index that does not
+// exist is an error in OpenSearch's words: a *cluster.Error, or anything whose text people may read.
+type Searcher interface {
+	Search(ctx context.Context, as *User, indices []string, body json.RawMessage) (json.RawMessage, error)
+}
+
+// Sender makes one attempt at a delivery; *notify.Notifier is one.
+type Sender interface {
+	Send(ctx context.Context, d notify.Destination, m notify.Message) (notify.Result, error)
+}
+
+const (
+	// maxAttempts bounds how often a change is tried again when somebody else was faster.
+	maxAttempts = 5
+	// defaultTitle is the subject of a message that has none; see all-webhooks.json in compat/.
+	defaultTitle = "Alerting-Notification Action"
+)
+
+// RunnerOptions configure a [Runner].
+type RunnerOptions struct {
+	Store    *Store
+	Searcher Searcher
+	Sender   Sender
+	// InputTimeout bounds a monitor's search; default 30 s, as in OpenSearch.
+	InputTimeout time.Duration
+	// OnRun, if set, is told every run that was not dry. The result is "ok", "triggered", "error" or "skipped".
+	OnRun func(c Cause, result string, took time.Duration)
+	Log   *slog.Logger
+}
+
+// Runner runs monitors: fetch, evaluate, store, send. Of one stored monitor it makes one run at a time.
+type Runner struct {
+	o     RunnerOptions
+	locks locks
+	retry retries
+}
+
+// NewRunner returns a runner.
+func NewRunner(o RunnerOptions) *Runner {
+	if o.InputTimeout == 0 {
+		o.InputTimeout = 30 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Runner{o: o, retry: retries{wake: make(chan struct{}, 1), due: map[string]time.Time{}}}
+}
+
+// Request asks for one run.
+type Request struct {
+	Monitor *Monitor
+	Cause   Cause
+	// PeriodEnd is the slot of a scheduled run; the zero value means now.
+	PeriodEnd time.Time
+	// DryRun stores and sends nothing.
+	DryRun bool
+}
+
+// RunResult is what a run came to.
+type RunResult struct {
+	MonitorName            string
+	PeriodStart, PeriodEnd time.Time
+	Error                  string
+	Results                []json.RawMessage
+	InputError             string
+	Triggers               []TriggerResult
+}
+
+// Run runs a monitor once. What goes wrong with the input, a condition or a message is in the result and on the alert; the
+// error is for what kept the run from having one. A monitor that is not stored sends, but stores nothing.
+func (r *Runner) Run(ctx context.Context, q Request) (RunResult, error) {
+	start := time.Now()
+	if q.Monitor.ID != "" {
+		unlock, err := r.locks.lock(ctx, q.Monitor.ID)
+		if err != nil {
+			return RunResult{}, err
+		}
+		defer unlock()
+	}
+	res, skipped, err := r.run(ctx, q)
+	if r.o.OnRun != nil && !q.DryRun {
+		r.o.OnRun(q.Cause, outcome(res, skipped, err), time.Since(start))
+	}
+	return res, err
+}
+
+func outcome(res RunResult, skipped bool, err error) string {
+	result := "ok"
+	switch {
+	case skipped:
+		return "skipped"
+	case err != nil || res.InputError != "":
+		return "error"
+	}
+	for _, t := range res.Triggers {
+		if t.Error != "" {
+			return "error"
+		}
+		if t.Triggered {
+			result = "triggered"
+		}
+	}
+	return result
+}
+
+func (r *Runner) run(ctx context.Context, q Request) (RunResult, bool, error) {
+	m := q.Monitor
+	e := Evaluation{Monitor: m, Cause: q.Cause, Now: time.Now(), PeriodEnd: q.PeriodEnd, NewID: NewID}
+	if e.PeriodEnd.IsZero() {
+		e.PeriodEnd = e.Now
+	}
+	e.PeriodStart = m.Schedule.Start(e.PeriodEnd)
+	e.ExecutionID = fmt.Sprintf("%s_%s_%s", m.ID, e.Now.UTC().Format("2006-01-02T15:04:05.000000000"), newUUID())
+	res := RunResult{MonitorName: m.Name, PeriodStart: e.PeriodStart, PeriodEnd: e.PeriodEnd}
+	if err := r.loadAlerts(ctx, &e); err != nil {
+		return res, false, err
+	}
+	if q.Cause == Nudged && allRaised(m, e.Alerts) {
+		// Nothing that this run could do: spare the search.
+		return res, true, nil
+	}
+	var err error
+	if e.Results, err = r.fetch(ctx, &e); err != nil {
+		e.Results, e.InputError = nil, userError(err)
+		r.o.Log.WarnContext(ctx, "monitor cannot fetch its input", "monitor_id", m.ID, "cause", q.Cause, "error", err)
+	}
+	res.Results, res.InputError = e.Results, e.InputError
+	// The search took time; what is decided is decided now.
+	e.Now = time.Now()
+	res.Triggers, err = r.conclude(ctx, &e, q.DryRun)
+	return res, false, err
+}
+
+func (r *Runner) loadAlerts(ctx context.Context, e *Evaluation) error {
+	if e.Monitor.ID == "" {
+		return nil
+	}
+	alerts, err := r.o.Store.live(ctx, e.Monitor.ID)
+	if err != nil {
+		return fmt.Errorf("load alerts of monitor %s: %w", e.Monitor.ID, err)
+	}
+	e.Alerts = alerts
+	for i := range alerts {
+		if len(alerts[i].Owed) > 0 {
+			r.retry.add(&alerts[i])
+		}
+	}
+	return nil
+}
+
+func allRaised(m *Monitor, alerts []Alert) bool {
+	for i := range m.Triggers {
+		if liveAlert(alerts, m.Triggers[i].ID) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// fetch runs the monitor's input with its user's rights.
+func (r *Runner) fetch(ctx context.Context, e *Evaluation) ([]json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.o.InputTimeout)
+	defer cancel()
+	results := []json.RawMessage{}
+	for _, in := range e.Monitor.Inputs {
+		body, err := in.Search.render(ctx, e.PeriodStart, e.PeriodEnd)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := r.o.Searcher.Search(ctx, e.Monitor.User, in.Search.Indices, body)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, answer)
+	}
+	return results, nil
+}
+
+func (in *SearchInput) render(ctx context.Context, start, end time.Time) (json.RawMessage, error) {
+	if !strings.Contains(string(in.Query), "{{") {
+		return in.Query, nil
+	}
+	t, err := script.ParseTemplate(string(in.Query))
+	if err != nil {
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	text, err := t.Render(ctx, map[string]any{"period_start": start.UnixMilli(), "period_end": end.UnixMilli()}, script.Limits{})
+	if err != nil {
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	return json.RawMessage(text), nil
+}
+
+// conclude evaluates, stores and sends.
+func (r *Runner) conclude(ctx context.Context, e *Evaluation, dry bool) ([]TriggerResult, error) {
+	out := Evaluate(ctx, *e)
+	if dry {
+		return out.Triggers, nil
+	}
+	var err error
+	if e.Monitor.ID != "" {
+		err = r.save(ctx, e, &out)
+	}
+	return out.Triggers, errors.Join(err, r.send(ctx, e, &out))
+}
+
+// save stores what was decided, each alert with the messages it owes. Where somebody was faster it decides again; where the
+// store fails it takes the decision back.
+func (r *Runner) save(ctx context.Context, e *Evaluation, out *Outcome) error {
+	var errs []error
+	decided := out.Alerts
+	out.Alerts = nil
+	for i := range decided {
+		a := &decided[i]
+		err := r.o.Store.saveAlert(ctx, a)
+		for n := 0; n < maxAttempts && errors.Is(err, cluster.ErrConflict); n++ {
+			if err = r.loadAlerts(ctx, e); err != nil {
+				break
+			}
+			again := Evaluate(ctx, e.only(a.TriggerID))
+			out.replace(a.TriggerID, again.Triggers)
+			if a = nil; len(again.Alerts) == 0 {
+				break
+			}
+			a = &again.Alerts[0]
+			err = r.o.Store.saveAlert(ctx, a)
+		}
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+			if a != nil {
+				out.replace(a.TriggerID, nil)
+			}
+		case a != nil:
+			out.Alerts = append(out.Alerts, *a)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// replace puts the results of a second evaluation in the place of a trigger's first.
+func (o *Outcome) replace(triggerID string, with []TriggerResult) {
+	i := slices.IndexFunc(o.Triggers, func(t TriggerResult) bool { return t.ID == triggerID })
+	if i >= 0 {
+		o.Triggers = slices.Replace(o.Triggers, i, i+1, with...)
+	}
+}
+
+// send makes the first attempt at every message of the run and keeps what became of it.
+func (r *Runner) send(ctx context.Context, e *Evaluation, out *Outcome) error {
+	var errs []error
+	for i := range out.Triggers {
+		t := &out.Triggers[i]
+		alert := liveAlert(out.Alerts, t.ID)
+		sent := map[string]error{}
+		for j := range t.Actions {
+			a := &t.Actions[j]
+			if a.Delivery == nil {
+				continue
+			}
+			told, err := r.deliver(ctx, *a.Delivery)
+			if err != nil && ctx.Err() != nil {
+				// The caller gave up, or we are going down: the message stays owed as if it had not been tried.
+				if alert != nil {
+					r.retry.add(alert)
+				}
+				return errors.Join(append(errs, ctx.Err())...)
+			}
+			sent[a.Delivery.ID] = err
+			if err != nil {
+				a.Error, a.Rendered = userError(err), false
+				r.o.Log.WarnContext(ctx, "message not delivered", "monitor_id", e.Monitor.ID, "action_id", a.ID,
+					"destination_id", a.Delivery.DestinationID, "delivery_id", a.Delivery.ID, "error", brief(err))
+				continue
+			}
+			a.MessageID = string(told)
+		}
+		if e.Monitor.ID != "" && alert != nil && len(sent) > 0 {
+			errs = append(errs, r.settle(ctx, *alert, sent))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// deliver makes one attempt at a message.
+func (r *Runner) deliver(ctx context.Context, d Delivery) (json.RawMessage, error) {
+	dest, err := r.o.Store.Destination(ctx, d.DestinationID)
+	if err != nil {
+		return nil, err
+	}
+	title := d.Subject
+	if title == "" {
+		title = defaultTitle
+	}
+	res, err := r.o.Sender.Send(ctx, dest, notify.Message{Subject: title, Body: d.Body, DeliveryID: d.ID})
+	if err != nil {
+		return nil, deliveryError{dest, err}
+	}
+	return Receipt(title, dest, res), nil
+}
+
+// deliveryError is a failed delivery in the words of the notifications plugin.
+type deliveryError struct {
+	dest notify.Destination
+	err  error
+}
+
+func (e deliveryError) Error() string {
+	_, text := FailedReceipt(e.dest, e.err)
+	return text
+}
+
+func (e deliveryError) Unwrap() error { return e.err }
+
+// brief is what the log is told of a failed delivery: the receiver's answer is on the alert.
+func brief(err error) error {
+	if e, ok := errors.AsType[*notify.Error](err); ok {
+		return e
+	}
+	return err
+}
+
+// settle writes what became of messages onto their alert. If the alert was changed meanwhile it is read again: the messages
+// are the same.
+func (r *Runner) settle(ctx context.Context, a Alert, sent map[string]error) error {
+	// What has left has left: this must be noted though the caller gives up.
+	ctx = context.WithoutCancel(ctx)
+	for range maxAttempts {
+		c := a.clone()
+		for id, err := range sent {
+			c.settle(id, err, time.Now())
+		}
+		err := r.o.Store.saveAlert(ctx, &c)
+		if err == nil {
+			r.retry.add(&c)
+			return nil
+		}
+		if !errors.Is(err, cluster.ErrConflict) {
+			return err
+		}
+		if a, err = r.o.Store.alert(ctx, a.ID); err != nil {
+			return err
+		}
+	}
+	return errorf(Conflict, "alert %s is being changed by somebody else", a.ID)
+}
+
+// userError is what people read about an error: the engine's reason without the way it came.
+func userError(err error) string {
+	if e, ok := errors.AsType[*cluster.Error](err); ok && e.Reason != "" {
+		return e.Reason
+	}
+	return err.Error()
+}
+
+// Retire ends the live alerts of a monitor that is gone.
+func (r *Runner) Retire(ctx context.Context, monitorID string) error {
+	return r.retire(ctx, monitorID, func(*Alert) bool { return true })
+}
+
+// Edited ends the alerts of triggers that a stored monitor no longer has.
+func (r *Runner) Edited(ctx context.Context, m *Monitor) error {
+	return r.retire(ctx, m.ID, func(a *Alert) bool { return m.trigger(a.TriggerID) == nil })
+}
+
+func (r *Runner) retire(ctx context.Context, monitorID string, gone func(*Alert) bool) error {
+	unlock, err := r.locks.lock(ctx, monitorID)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for range maxAttempts {
+		alerts, err := r.o.Store.live(ctx, monitorID)
+		if err != nil {
+			return err
+		}
+		for i := range alerts {
+			if gone(&alerts[i]) {
+				ended := alerts[i].end(Deleted, time.Now())
+				err = errors.Join(err, r.o.Store.saveAlert(ctx, &ended))
+			}
+		}
+		if !errors.Is(err, cluster.ErrConflict) {
+			return err
+		}
+	}
+	return errorf(Conflict, "monitor %s: its alerts are being changed by somebody else", monitorID)
+}

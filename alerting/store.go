@@ -1,0 +1,211 @@
+package alerting
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"vigil/cluster"
+)
+
+// Indices are the names of what alerting keeps. They differ where an upstream cluster has a plugin with indices of its own.
+type Indices struct {
+	Config   string // monitors, and destinations in Open Distro's form
+	Alerts   string // live alerts
+	History  string // prefix of the daily indices of ended alerts
+	Channels string // destinations in the notifications plugin's form
+}
+
+// DefaultIndices are the original names.
+func DefaultIndices() Indices {
+	return Indices{
+		Config:   ".opendistro-alerting-config",
+		Alerts:   ".opendistro-alerting-alerts",
+		History:  ".opendistro-alerting-alert-history-",
+		Channels: ".opensearch-notifications-config",
+	}
+}
+
+// all is the pattern of live and ended alerts together.
+func (n Indices) all() []string { return []string{n.Alerts, n.History + "*"} }
+
+// Sealer keeps the secrets of destinations from whoever reads the index.
+type Sealer interface {
+	// Seal encrypts; id binds the result to one document.
+	Seal(id string, plain []byte) ([]byte, error)
+	Open(id string, sealed []byte) ([]byte, error)
+}
+
+// StoreOptions configure a [Store].
+type StoreOptions struct {
+	// Client reaches the store as ourselves: neither authorized nor audited.
+	Client *cluster.Client
+	// Indices; the zero value means [DefaultIndices].
+	Indices Indices
+	// MaxMonitors bounds how many monitors can be created; default 1000.
+	MaxMonitors int
+	// Sealer encrypts the configurations of destinations. Nil keeps them as they are.
+	Sealer Sealer
+}
+
+// Store keeps monitors, alerts and destinations as documents. It is safe for concurrent use.
+type Store struct {
+	o  StoreOptions
+	c  *cluster.Client
+	ix Indices
+
+	mu       sync.Mutex
+	ensured  map[string]bool
+	creating sync.Mutex
+	changed  func(context.Context, string, *Monitor)
+}
+
+// NewStore returns a store. It writes nothing until the first monitor, alert or destination is.
+func NewStore(o StoreOptions) *Store {
+	if o.Indices == (Indices{}) {
+		o.Indices = DefaultIndices()
+	}
+	if o.MaxMonitors == 0 {
+		o.MaxMonitors = 1000
+	}
+	return &Store{o: o, c: o.Client, ix: o.Indices, ensured: map[string]bool{}}
+}
+
+// Indices returns the names that are in use.
+func (s *Store) Indices() Indices { return s.ix }
+
+// ensure creates an index that is about to be written.
+func (s *Store) ensure(ctx context.Context, name string, body json.RawMessage) error {
+	s.mu.Lock()
+	done := s.ensured[name]
+	s.mu.Unlock()
+	if done {
+		return nil
+	}
+	if err := s.c.EnsureIndex(ctx, name, body); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.ensured) > 64 {
+		clear(s.ensured)
+	}
+	s.ensured[name] = true
+	return nil
+}
+
+// write stores a document so that searches see it when it returns. An index that somebody deleted is made anew.
+func (s *Store) write(ctx context.Context, index, id string, doc json.RawMessage, o cluster.IndexOptions) (Version, error) {
+	body := configMapping
+	switch index {
+	case s.ix.Config:
+	case s.ix.Channels:
+		body = channelMapping
+	default:
+		body = alertMapping
+	}
+	if err := s.ensure(ctx, index, json.RawMessage(body)); err != nil {
+		return Version{}, err
+	}
+	o.Refresh = "true"
+	r, err := s.c.Index(ctx, index, id, doc, o)
+	if err != nil {
+		s.mu.Lock()
+		delete(s.ensured, index)
+		s.mu.Unlock()
+		return Version{}, err
+	}
+	return Version{r.Version, r.SeqNo, r.PrimaryTerm}, nil
+}
+
+func (s *Store) remove(ctx context.Context, index, id string) (Version, error) {
+	r, err := s.c.Delete(ctx, index, id, cluster.IndexOptions{Refresh: "true"})
+	return Version{r.Version, r.SeqNo, r.PrimaryTerm}, err
+}
+
+func versionOf(d cluster.Doc) Version { return Version{d.Version, d.SeqNo, d.PrimaryTerm} }
+
+func onlyIf(v *Version) cluster.IndexOptions {
+	if v == nil {
+		return cluster.IndexOptions{OpType: "create"}
+	}
+	return cluster.IndexOptions{IfSeqNo: &v.SeqNo, IfPrimaryTerm: &v.PrimaryTerm}
+}
+
+func isMissingIndex(err error) bool {
+	e, ok := errors.AsType[*cluster.Error](err)
+	return ok && e.Type == "index_not_found_exception"
+}
+
+// Exists returns an *[Error] unless the index of monitors and destinations is there: it comes with the first of them.
+func (s *Store) Exists(ctx context.Context) error {
+	_, err := s.c.Search(ctx, []string{s.ix.Config}, json.RawMessage(`{"size":0}`))
+	if isMissingIndex(err) {
+		return missingIndex(s.ix.Config)
+	}
+	return err
+}
+
+func missingIndex(name string) error {
+	return &Error{Kind: MissingIndex, Reason: name}
+}
+
+const pageSize = 1000
+
+// scan calls each for every document that a query finds, page by page in the order of a keyword field.
+func (s *Store) scan(ctx context.Context, indices []string, query any, order string, each func(cluster.Doc) error) error {
+	body := map[string]any{
+		"size": pageSize, "query": query, "sort": []any{map[string]any{order: map[string]any{"order": "asc", "unmapped_type": "keyword"}}},
+		"seq_no_primary_term": true, "version": true,
+	}
+	for from := 0; ; from += pageSize {
+		body["from"] = from
+		r, err := s.c.Search(ctx, indices, body)
+		if errors.Is(err, cluster.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("search %s: %w", indices[0], err)
+		}
+		for _, h := range r.Hits {
+			if err := each(h.Doc); err != nil {
+				return err
+			}
+		}
+		if len(r.Hits) < pageSize {
+			return nil
+		}
+	}
+}
+
+const (
+	keywordText = `{"type":"text","fields":{"keyword":{"type":"keyword","ignore_above":256}}}`
+
+	configMapping = `{"settings":{"index":{"hidden":true}},"mappings":{"dynamic":false,"properties":{
+		"monitor":{"dynamic":false,"properties":{
+			"name":` + keywordText + `,"type":{"type":"keyword"},"monitor_type":{"type":"keyword"},"schema_version":{"type":"integer"},
+			"enabled":{"type":"boolean"},"enabled_time":{"type":"date"},"last_update_time":{"type":"date"},"owner":` + keywordText + `,
+			"user":{"properties":{"name":` + keywordText + `,"backend_roles":` + keywordText + `,"roles":` + keywordText + `}},
+			"inputs":{"properties":{"search":{"dynamic":false,"properties":{"indices":` + keywordText + `}}}},
+			"triggers":{"dynamic":false,"properties":{"query_level_trigger":{"dynamic":false,"properties":{
+				"id":{"type":"keyword"},"name":` + keywordText + `,"severity":{"type":"keyword"},
+				"actions":{"dynamic":false,"properties":{"destination_id":{"type":"keyword"},"name":` + keywordText + `}}}}}}}},
+		"destination":{"dynamic":false,"properties":{
+			"name":` + keywordText + `,"type":{"type":"keyword"},"last_update_time":{"type":"date"}}}}}}`
+
+	alertMapping = `{"settings":{"index":{"hidden":true}},"mappings":{"dynamic":false,"properties":{
+		"id":{"type":"keyword"},"version":{"type":"long"},"monitor_id":{"type":"keyword"},"workflow_id":{"type":"keyword"},
+		"monitor_version":{"type":"long"},"monitor_name":` + keywordText + `,"trigger_id":{"type":"keyword"},
+		"trigger_name":` + keywordText + `,"state":{"type":"keyword"},"severity":{"type":"keyword"},"execution_id":{"type":"keyword"},
+		"error_message":{"type":"text"},"start_time":{"type":"date"},"end_time":{"type":"date"},
+		"last_notification_time":{"type":"date"},"acknowledged_time":{"type":"date"},
+		"monitor_user":{"properties":{"name":` + keywordText + `,"backend_roles":` + keywordText + `}},
+		"vigil_owed":{"type":"integer"}}}}`
+
+	channelMapping = `{"settings":{"index":{"hidden":true}},"mappings":{"dynamic":false,"properties":{
+		"metadata":{"properties":{"last_updated_time_ms":{"type":"date"},"created_time_ms":{"type":"date"}}},
+		"config":{"dynamic":false,"properties":{"name":` + keywordText + `,"description":` + keywordText + `,
+			"config_type":{"type":"keyword"},"is_enabled":{"type":"boolean"}}}}}}`
+)

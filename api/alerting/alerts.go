@@ -1,0 +1,126 @@
+package alerting
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+
+	core "vigil/alerting"
+)
+
+// maxWindow is how far a search can page, as in OpenSearch.
+const maxWindow = 10_000
+
+func (a *API) getAlerts(ctx context.Context, r *request) (answer, error) {
+	q := core.AlertQuery{
+		State: unlessAll(r.param("alertState", "ALL")), Severity: unlessAll(r.param("severityLevel", "ALL")),
+		MonitorID: r.param("monitorId", ""), SearchString: r.param("searchString", ""),
+		SortField: r.param("sortString", "monitor_name.keyword"), Order: r.param("sortOrder", "asc"), Missing: r.param("missing", ""),
+	}
+	if w := r.param("workflowIds", ""); w != "" {
+		q.WorkflowIDs = []string{w}
+	}
+	var err error
+	if q.Size, q.From, err = window(r, "size", 20, "startIndex"); err != nil {
+		return answer{}, err
+	}
+	if q.Order != "asc" && q.Order != "desc" {
+		return answer{}, exception(http.StatusBadRequest, "java.lang.IllegalArgumentException",
+			"No enum constant org.opensearch.search.sort.SortOrder."+q.Order)
+	}
+	alerts, total, err := a.o.Store.Alerts(ctx, q)
+	if err != nil {
+		if _, _, reason := describe(err); reason != "" {
+			return answer{}, inputError(err, nil)
+		}
+		return answer{}, err
+	}
+	list := make([]json.RawMessage, len(alerts))
+	for i := range alerts {
+		list[i] = alerts[i].JSON()
+	}
+	return ok(struct {
+		Alerts []json.RawMessage `json:"alerts"`
+		Total  int64             `json:"totalAlerts"`
+	}{list, total}), nil
+}
+
+func unlessAll(v string) string {
+	if v == "ALL" {
+		return ""
+	}
+	return v
+}
+
+// window reads how many results are wanted, and from which one on.
+func window(r *request, size string, standard int, from string) (n, start int, err error) {
+	n = standard
+	for name, into := range map[string]*int{size: &n, from: &start} {
+		text, ok := r.call.Param(name)
+		if !ok {
+			continue
+		}
+		v, err := strconv.Atoi(text)
+		if err != nil {
+			return 0, 0, illegalArgument("Failed to parse int parameter [%s] with value [%s]", name, text)
+		}
+		if v < 0 || v > maxWindow {
+			return 0, 0, illegalArgument("[%s] must be between 0 and %d but was [%d]", name, maxWindow, v)
+		}
+		*into = v
+	}
+	if n+start > maxWindow {
+		return 0, 0, illegalArgument("[%s] + [%s] must be at most %d", from, size, maxWindow)
+	}
+	return n, start, nil
+}
+
+// checkParams refuses query parameters that mean nothing here, as OpenSearch does.
+func checkParams(r *request, known []string) error {
+	common := []string{"pretty", "human", "error_trace", "format", "filter_path", "source", "source_content_type"}
+	for _, name := range slices.Sorted(maps.Keys(r.call.Query)) {
+		if !slices.Contains(known, name) && !slices.Contains(common, name) {
+			return illegalArgument("request [%s] contains unrecognized parameter: [%s]", r.URL.Path, name)
+		}
+	}
+	return nil
+}
+
+func (a *API) acknowledge(ctx context.Context, r *request) (answer, error) {
+	if err := r.object(); err != nil {
+		return answer{}, err
+	}
+	var body struct {
+		Alerts []string `json:"alerts"`
+	}
+	if err := json.Unmarshal(r.body, &body); err != nil {
+		return answer{}, illegalArgument("alerts must be a list of ids")
+	}
+	switch {
+	case len(body.Alerts) == 0:
+		return answer{}, illegalArgument("You must provide at least one alert id.")
+	case len(body.Alerts) > maxWindow:
+		return answer{}, illegalArgument("You can acknowledge at most %d alerts at once.", maxWindow)
+	}
+	done, failed, err := a.o.Store.Acknowledge(ctx, r.call.Vars["monitorID"], body.Alerts)
+	if err != nil {
+		return answer{}, err
+	}
+	type reason struct {
+		Reason string `json:"failed_reason"`
+	}
+	out := struct {
+		Success []string            `json:"success"`
+		Failed  []map[string]reason `json:"failed"`
+	}{done, []map[string]reason{}}
+	if done == nil {
+		out.Success = []string{}
+	}
+	for _, f := range failed {
+		out.Failed = append(out.Failed, map[string]reason{f.ID: {f.Reason}})
+	}
+	return ok(out), nil
+}

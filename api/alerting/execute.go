@@ -1,0 +1,161 @@
+package alerting
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	core "vigil/alerting"
+)
+
+func (a *API) executeStored(ctx context.Context, r *request) (answer, error) {
+	end, err := periodEnd(r)
+	if err != nil {
+		return answer{}, err
+	}
+	id := r.call.Vars["monitorID"]
+	m, err := a.o.Store.Monitor(ctx, id)
+	if e := convert(err); err != nil && e.Status == http.StatusNotFound {
+		return answer{}, exception(http.StatusNotFound, "org.opensearch.OpenSearchStatusException", "Can't find monitor with id: "+id)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	return a.execute(ctx, r, m, end)
+}
+
+func (a *API) executeInline(ctx context.Context, r *request) (answer, error) {
+	end, err := periodEnd(r)
+	if err != nil {
+		return answer{}, err
+	}
+	m, err := a.parse(ctx, r)
+	if err != nil {
+		return answer{}, err
+	}
+	m = m.WithIDs()
+	return a.execute(ctx, r, m, end)
+}
+
+func (a *API) execute(ctx context.Context, r *request, m *core.Monitor, end time.Time) (answer, error) {
+	dry, err := flag(r, "dryrun")
+	if err != nil {
+		return answer{}, err
+	}
+	res, err := a.o.Runner.Run(ctx, core.Request{Monitor: m, Cause: core.Manual, PeriodEnd: end, DryRun: dry})
+	if err != nil {
+		return answer{}, err
+	}
+	return ok(runBody(res)), nil
+}
+
+// flag reads a boolean parameter. What is neither true nor false is refused: a run that was meant to be dry must not send.
+func flag(r *request, name string) (bool, error) {
+	switch text, given := r.call.Param(name); text {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	case "":
+		return given, nil
+	default:
+		return false, illegalArgument("Failed to parse value [%s] as only [true] or [false] are allowed.", text)
+	}
+}
+
+// periodEnd reads a time with its unit: a bare number is refused, see execute-period in compat/.
+func periodEnd(r *request) (time.Time, error) {
+	text, given := r.call.Param("period_end")
+	if !given {
+		return time.Time{}, nil
+	}
+	for _, u := range []struct {
+		suffix string
+		unit   time.Duration
+	}{
+		{"nanos", time.Nanosecond},
+		{"micros", time.Microsecond},
+		{"ms", time.Millisecond},
+		{"s", time.Second},
+		{"m", time.Minute},
+		{"h", time.Hour},
+		{"d", 24 * time.Hour},
+	} {
+		number, ok := strings.CutSuffix(text, u.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(number, 10, 64)
+		if err != nil || n < 0 || n > int64(1<<62)/int64(u.unit) {
+			return time.Time{}, illegalArgument("failed to parse [%s]", text)
+		}
+		return time.Unix(0, n*int64(u.unit)), nil
+	}
+	return time.Time{}, illegalArgument("failed to parse setting [period_end] with value [%s] as a time value: unit is missing or unrecognized", text)
+}
+
+type runAnswer struct {
+	MonitorName  string                   `json:"monitor_name"`
+	PeriodStart  int64                    `json:"period_start"`
+	PeriodEnd    int64                    `json:"period_end"`
+	Error        *string                  `json:"error"`
+	InputResults inputAnswer              `json:"input_results"`
+	Triggers     map[string]triggerAnswer `json:"trigger_results"`
+}
+
+type inputAnswer struct {
+	Results []json.RawMessage `json:"results"`
+	Error   *string           `json:"error"`
+}
+
+type triggerAnswer struct {
+	Name      string                  `json:"name"`
+	Triggered bool                    `json:"triggered"`
+	Actions   map[string]actionAnswer `json:"action_results"`
+	Error     *string                 `json:"error"`
+}
+
+type actionAnswer struct {
+	ID            string            `json:"id"`
+	Name          string            `json:"name"`
+	Output        map[string]string `json:"output"`
+	Throttled     bool              `json:"throttled"`
+	ExecutionTime int64             `json:"executionTime"`
+	Error         *string           `json:"error"`
+}
+
+func runBody(res core.RunResult) runAnswer {
+	out := runAnswer{
+		MonitorName: res.MonitorName, PeriodStart: res.PeriodStart.UnixMilli(), PeriodEnd: res.PeriodEnd.UnixMilli(),
+		Error: orNull(res.Error), InputResults: inputAnswer{res.Results, orNull(res.InputError)},
+		Triggers: map[string]triggerAnswer{},
+	}
+	if out.InputResults.Results == nil {
+		out.InputResults.Results = []json.RawMessage{}
+	}
+	for _, t := range res.Triggers {
+		ta := triggerAnswer{t.Name, t.Triggered, map[string]actionAnswer{}, orNull(t.Error)}
+		for _, r := range t.Actions {
+			output := map[string]string{}
+			if r.Rendered {
+				output["subject"], output["message"] = r.Subject, r.Message
+			}
+			if r.MessageID != "" {
+				output["messageId"] = r.MessageID
+			}
+			ta.Actions[r.ID] = actionAnswer{r.ID, r.Name, output, r.Throttled, r.ExecutionTime.UnixMilli(), orNull(r.Error)}
+		}
+		out.Triggers[t.ID] = ta
+	}
+	return out
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
