@@ -18,12 +18,13 @@ func (x *exchange) authorize() error {
 	case route.Self:
 		return nil
 	}
-	for _, t := range x.actions() {
-		if err := x.admit(t); err != nil {
+	targets := x.actions()
+	for i := range targets {
+		if err := x.admit(targets[i]); err != nil {
 			return err
 		}
-		x.targets = append(x.targets, t)
 	}
+	x.targets = targets
 	return nil
 }
 

@@ -26,7 +26,12 @@ func (x *exchange) forward() error {
 	} else {
 		x.recordInBackground()
 	}
-	ctx := rest.NewContext(x.r.Context(), x.call)
+	r := x.r
+	call := x.call
+	if read {
+		r, call = x.readable()
+	}
+	ctx := rest.NewContext(r.Context(), call)
 	ctx = WithPrincipal(ctx, x.principal, x.roles)
 	if x.effects != nil {
 		ctx = rest.WithEffects(ctx, x.effects)
@@ -35,11 +40,14 @@ func (x *exchange) forward() error {
 	if h == nil {
 		h = x.g.Cluster
 	}
-	if err := x.run(h, x.r.WithContext(ctx)); err != nil {
+	if err := x.run(h, r.WithContext(ctx)); err != nil {
 		return err
 	}
 	if read {
 		if err := x.noteReads(); err != nil {
+			return err
+		}
+		if err := x.shape(); err != nil {
 			return err
 		}
 	}
@@ -90,7 +98,7 @@ func (x *exchange) close() error {
 func (x *exchange) intent() (audit.Intent, bool) {
 	route := x.call.Route
 	in := audit.Intent{
-		Time: x.start, User: x.principal.Name, RemoteAddress: x.event(audit.DocWrite, audit.LayerNone).RemoteAddress,
+		Time: x.start, User: x.principal.Name, RemoteAddress: x.address(),
 		Action: string(route.Action), RequestType: route.Request, Method: x.r.Method, Path: x.r.URL.Path,
 		DocID: x.call.DocID, Origin: x.origin,
 	}

@@ -173,6 +173,9 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, known *authn.Pri
 
 // path takes the steps in order and stops at the first that refuses. A nil error means that the answer is in the response.
 func (x *exchange) path(known *authn.Principal) error {
+	if err := x.checkMethod(); err != nil {
+		return err
+	}
 	if err := x.checkHeaders(); err != nil {
 		return err
 	}

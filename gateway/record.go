@@ -68,12 +68,20 @@ func (x *exchange) event(c audit.Category, layer audit.Layer) *audit.Event {
 	if x.principal != nil {
 		e.EffectiveUser = x.principal.Name
 	}
-	// As OpenSearch 2.19 does: a caller with the administrators' certificate has no address, nor has a forged request.
-	// See compat/scenarios/audit/06-bad-headers-ssl.json and 09m.
-	if x.remote.IsValid() && c != audit.BadHeaders && (x.principal == nil || !x.principal.IsAdmin) {
-		e.RemoteAddress = x.remote.String()
+	// As OpenSearch 2.19 does: a forged request has no address. See compat/scenarios/audit/06-bad-headers-ssl.json.
+	if c != audit.BadHeaders {
+		e.RemoteAddress = x.address()
 	}
 	return e
+}
+
+// address is the client's, as events tell it. As OpenSearch 2.19 does, a caller with the administrators' certificate has
+// none; see compat/scenarios/audit 09m.
+func (x *exchange) address() string {
+	if !x.remote.IsValid() || x.principal != nil && x.principal.IsAdmin {
+		return ""
+	}
+	return x.remote.String()
 }
 
 // restEvent returns an event of the REST layer. Before authentication only the query is known as parameters and no body;
@@ -160,8 +168,8 @@ func (x *exchange) actionEvent(c audit.Category, a rest.Action) *audit.Event {
 	} else {
 		e.Privilege = string(a.Name)
 	}
-	e.DocID, e.ShardID = a.DocID, a.Shard
-	if a.Parent != "" || !namesNoIndices[a.Request] {
+	e.DocID = a.DocID
+	if a.Parent != "" || a.Internal || !namesNoIndices[a.Request] {
 		e.Indices, e.Resolved = a.Indices, x.existing(a)
 	}
 	e.TaskID, e.ParentTaskID = x.task(a)
@@ -181,8 +189,8 @@ var namesNoIndices = map[string]bool{"PutMappingRequest": true, "IndicesAliasesR
 
 // existing returns the resolved indices of an action that were there when it was judged.
 func (x *exchange) existing(a rest.Action) []string {
-	if !x.policy.ResolvesIndices() && len(a.Indices) == 0 {
-		return nil // requests on concrete indices lose the list, the others keep it: compat/scenarios/audit/08c
+	if !x.policy.ResolvesIndices() && a.Internal {
+		return nil // as recorded, what names concrete indices loses the list, the others keep it: compat/scenarios/audit/08c
 	}
 	if len(a.Resolved) == 0 {
 		return nil

@@ -61,53 +61,103 @@ func unsupported() []string {
 }
 
 func (p *parser) clause(name string, body *Node) (Query, error) {
-	parsers := p.parsers()
-	if parse := parsers[name]; parse != nil {
+	if parse := p.find(name); parse != nil {
 		return parse(body)
 	}
 	if slices.Contains(unsupported(), name) {
 		return nil, body.Parsing("query [%s] is not supported", name)
 	}
-	known := unsupported()
-	for k := range parsers {
-		known = append(known, k)
-	}
+	known := append(unsupported(), supported()...)
 	e := body.Parsing("unknown query [%s]%s", name, Suggest(name, known))
 	e.CausedBy = Errorf("named_object_not_found_exception", "[%s] unknown field [%s]", body.At(), name)
 	return nil, e
 }
 
-func (p *parser) parsers() map[string]func(*Node) (Query, error) {
-	return map[string]func(*Node) (Query, error){
-		"match_all":  p.matchAll,
-		"match_none": p.matchNone,
-		"term":       p.term,
-		"terms":      p.terms,
-		"range":      p.rangeQuery,
-		"bool":       p.boolean,
-		"exists":     p.exists,
-		"ids":        p.ids,
+// find returns what parses a clause, nil if nothing does. A switch, because a map of method values would be made anew for every clause.
+func (p *parser) find(name string) func(*Node) (Query, error) {
+	switch name {
+	case "match_all":
+		return p.matchAll
+	case "match_none":
+		return p.matchNone
+	case "term":
+		return p.term
+	case "terms":
+		return p.terms
+	case "range":
+		return p.rangeQuery
+	case "bool":
+		return p.boolean
+	case "exists":
+		return p.exists
+	case "ids":
+		return p.ids
+	case "match":
+		return p.matchOf(kindMatch)
+	case "match_phrase":
+		return p.matchOf(kindPhrase)
+	case "match_phrase_prefix":
+		return p.matchOf(kindPhrasePrefix)
+	case "match_bool_prefix":
+		return p.matchOf(kindBoolPrefix)
+	case "multi_match":
+		return p.multiMatch
+	case "prefix":
+		return p.patternOf("prefix")
+	case "wildcard":
+		return p.patternOf("wildcard")
+	case "regexp":
+		return p.patternOf("regexp")
+	case "fuzzy":
+		return p.fuzzyQuery
+	case "constant_score":
+		return p.constantScore
+	case "dis_max":
+		return p.disMax
+	case "boosting":
+		return p.boosting
+	case "function_score":
+		return p.functionScore
+	case "nested":
+		return p.nested
+	case "script":
+		return p.script
+	case "query_string":
+		return p.queryString
+	case "simple_query_string":
+		return p.simpleQueryString
+	}
+	return nil
+}
 
-		"match":               p.matchOf(kindMatch),
-		"match_phrase":        p.matchOf(kindPhrase),
-		"match_phrase_prefix": p.matchOf(kindPhrasePrefix),
-		"match_bool_prefix":   p.matchOf(kindBoolPrefix),
-		"multi_match":         p.multiMatch,
-
-		"prefix":   p.patternOf("prefix"),
-		"wildcard": p.patternOf("wildcard"),
-		"regexp":   p.patternOf("regexp"),
-		"fuzzy":    p.fuzzyQuery,
-
-		"constant_score": p.constantScore,
-		"dis_max":        p.disMax,
-		"boosting":       p.boosting,
-		"function_score": p.functionScore,
-		"nested":         p.nested,
-		"script":         p.script,
-
-		"query_string":        p.queryString,
-		"simple_query_string": p.simpleQueryString,
+// supported are the clauses that find knows.
+func supported() []string {
+	return []string{
+		"match_all",
+		"match_none",
+		"term",
+		"terms",
+		"range",
+		"bool",
+		"exists",
+		"ids",
+		"match",
+		"match_phrase",
+		"match_phrase_prefix",
+		"match_bool_prefix",
+		"multi_match",
+		"prefix",
+		"wildcard",
+		"regexp",
+		"fuzzy",
+		"constant_score",
+		"dis_max",
+		"boosting",
+		"function_score",
+		"nested",
+		"script",
+		"query_string",
+		"simple_query_string",
 	}
 }
 
