@@ -177,7 +177,7 @@ func (b *byQuery) read(q *request) error {
 	if err != nil {
 		return err
 	}
-	b.spec.Size, b.spec.From = -1, -1
+	b.spec.Size, b.spec.From, b.spec.Timeout = -1, -1, 0 // the timeout is that of the writes
 	return nil
 }
 
@@ -219,10 +219,12 @@ func (e *Engine) runByQuery(q *request, b *byQuery, trim func(*byQueryAnswer)) (
 	if err := e.beginFound(q, b); err != nil {
 		return nil, err
 	}
-	docs, touched, err := e.findAll(q, b)
+	docs, err := e.findAll(q, b)
 	if err != nil {
 		return nil, err
 	}
+	// Only what was written is refreshed: of a reindex the destination, not the source.
+	var touched []string
 	updated, created := 0, 0
 	a := &byQueryAnswer{
 		Total: len(docs), Updated: &updated, Created: &created, Retries: map[string]int{"bulk": 0, "search": 0}, PerSecond: json.RawMessage("-1.0"), Failures: []any{},
@@ -256,29 +258,26 @@ func (e *Engine) beginFound(q *request, b *byQuery) error {
 	})
 }
 
-func (e *Engine) findAll(q *request, b *byQuery) (docs []found, touched []string, err error) {
+func (e *Engine) findAll(q *request, b *byQuery) (docs []found, err error) {
 	targets, _, err := e.searched(q, b.spec)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	r := *b.spec.Request
 	r.Size = 0
 	res, err := query.Run(q, &r, targets, q.now)
 	if err != nil {
-		return nil, nil, err
-	}
-	for _, t := range targets {
-		touched = append(touched, t.Index)
+		return nil, err
 	}
 	for _, sh := range res.Shards {
 		for _, d := range sh.Docs {
 			if b.max >= 0 && len(docs) >= b.max {
-				return docs, touched, nil
+				return docs, nil
 			}
 			docs = append(docs, found{sh.Context.Index, d})
 		}
 	}
-	return docs, touched, nil
+	return docs, nil
 }
 
 func (e *Engine) writeBatch(q *request, b *byQuery, batch []found, a *byQueryAnswer, touched *[]string) (int, error) {

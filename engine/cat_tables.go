@@ -114,7 +114,9 @@ func (e *Engine) handleCatCount(q *request) (*answer, error) {
 	}
 	n := 0
 	for _, x := range indices {
-		n += x.docs.stats().Docs
+		if !q.hides(x) {
+			n += x.docs.stats().Docs
+		}
 	}
 	epoch, hms := clock(q.now)
 	return q.table([]column{

@@ -251,8 +251,8 @@ func shape(m map[string]any, flat bool) map[string]any {
 	return nest(m)
 }
 
-// handlePutClusterSettings keeps settings. Those of the log, cluster and indices name spaces are accepted without effect,
-// but for action.auto_create_index and action.destructive_requires_name, which are heeded.
+// handlePutClusterSettings keeps settings. But for action.auto_create_index and action.destructive_requires_name, which are
+// heeded, they are accepted without effect, and the answer says so.
 func (e *Engine) handlePutClusterSettings(q *request) (*answer, error) {
 	var body struct {
 		Persistent json.RawMessage `json:"persistent"`
@@ -277,6 +277,8 @@ func (e *Engine) handlePutClusterSettings(q *request) (*answer, error) {
 			}
 		}
 	}
+	q.warnClusterSettings(changed[0])
+	q.warnClusterSettings(changed[1])
 	if len(changed[0])+len(changed[1]) == 0 {
 		return nil, validation("no settings to update")
 	}

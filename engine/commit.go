@@ -27,6 +27,11 @@ type flush struct {
 	err     error
 }
 
+func (f *flush) add(entry []byte) {
+	f.entries = append(f.entries, entry)
+	f.bytes += len(entry)
+}
+
 // wait returns when the flush is durable and visible. It does not listen to a context: the write happens anyway.
 func (f *flush) wait() error {
 	<-f.done
@@ -48,15 +53,25 @@ func (e *Engine) enqueue(entry []byte, publish, settle func()) *flush {
 	} else {
 		f = &flush{done: make(chan struct{})}
 		e.queue = append(e.queue, f)
+		e.newest = f
 	}
-	f.entries = append(f.entries, entry)
+	f.add(entry)
 	f.publish = append(f.publish, publish)
 	if settle != nil {
 		f.settle = append(f.settle, settle)
 	}
-	f.bytes += len(entry)
 	e.signal()
 	return f
+}
+
+// settled waits until what is prepared at this moment is visible. A failure is its writer's to tell.
+func (e *Engine) settled() {
+	e.mu.Lock()
+	f := e.newest
+	e.mu.Unlock()
+	if f != nil {
+		<-f.done
+	}
 }
 
 func (e *Engine) signal() {
@@ -125,6 +140,9 @@ func (e *Engine) commit() {
 		f, closing := e.take()
 		if f == nil {
 			if closing {
+				if e.snapshot != nil {
+					e.noteSnapshot(<-e.snapshot)
+				}
 				return
 			}
 			<-e.wake
@@ -142,12 +160,13 @@ func (e *Engine) commit() {
 		e.settle(f)
 		close(f.done)
 		e.sinceCompact += int64(f.bytes)
-		if e.sinceCompact < e.opts.MaxLog {
-			continue
+		select {
+		case err := <-e.snapshot: // never, if none is being written
+			e.noteSnapshot(err)
+		default:
 		}
-		if err := e.compact(); err != nil {
-			e.opts.Logger.Error("snapshot not written", "error", err)
-			e.sinceCompact = e.opts.MaxLog / 2 // not again at once
+		if e.sinceCompact >= e.opts.MaxLog && e.snapshot == nil {
+			e.startSnapshot()
 		}
 	}
 }

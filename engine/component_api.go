@@ -15,7 +15,7 @@ func (e *Engine) handlePutComponent(q *request) (*answer, error) {
 		return nil, err
 	}
 	name := q.call.Vars["name"]
-	if err := checkSpec(t.Template); err != nil {
+	if err := q.checkSpec(t.Template); err != nil {
 		return nil, err
 	}
 	create, err := q.flag("create", false)

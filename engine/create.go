@@ -90,6 +90,9 @@ func (e *Engine) handleCreateIndex(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := q.warnSettings(spec.Settings); err != nil {
+		return nil, err
+	}
 	name, err := rest.ExpandDateMath(q.call.Vars["index"], q.now)
 	if err != nil {
 		return nil, err
@@ -132,6 +135,8 @@ func (e *Engine) autoCreate(q *request, name string, op *docOp) error {
 	}
 	err := e.createIndex(name, indexSpec{})
 	if known, ok := errors.AsType[*rest.Error](err); ok && known.Type == "resource_already_exists_exception" {
+		// Another write makes it at this moment.
+		e.settled()
 		return nil
 	}
 	return err

@@ -70,15 +70,21 @@ type Engine struct {
 	next    *state
 	base    int64 // opening found when the log was opened
 	queue   []*flush
+	newest  *flush // the last that was queued; it may be done
 	closing bool
 	wake    chan struct{} // holds a token when the queue may have work
 
 	committed chan struct{} // closed when the committer has ended
-	// logged is the newest published entry, compacted the newest in the snapshot. They are the committer's and, after it,
-	// Close's.
-	logged, compacted uint64
-	// sinceCompact is the size in bytes of what was logged since the snapshot.
+	stop      chan struct{} // closed by Close; ends the sweeper
+	swept     chan struct{} // closed when the sweeper has ended
+	// logged is the newest published entry. It and what follows are the committer's and, after it, Close's.
+	logged uint64
+	// sinceCompact is the size in bytes of what was logged since the newest snapshot was begun.
 	sinceCompact int64
+	// snapshot gets the outcome of the snapshot that is being written; nil if none is.
+	snapshot <-chan error
+	// compacted is the newest entry in the snapshot.
+	compacted atomic.Uint64
 
 	scrolls scrolls
 	disk    diskCheck
@@ -105,7 +111,8 @@ func Open(o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		opts: o, fs: o.FS, log: log, table: table,
-		wake: make(chan struct{}, 1), committed: make(chan struct{}), started: o.Now(),
+		wake: make(chan struct{}, 1), committed: make(chan struct{}), stop: make(chan struct{}),
+		swept: make(chan struct{}), started: o.Now(),
 	}
 	e.ops = e.operations()
 	e.disk = diskCheck{min: o.MinFree, free: o.Free, now: o.Now}
@@ -113,6 +120,7 @@ func Open(o Options) (*Engine, error) {
 		return nil, errors.Join(fmt.Errorf("open engine: %w", err), log.Close())
 	}
 	go e.commit()
+	go e.sweep()
 	return e, nil
 }
 
@@ -176,12 +184,35 @@ func (e *Engine) Close() error {
 	e.closing = true
 	e.signal()
 	e.mu.Unlock()
+	close(e.stop)
 	<-e.committed
+	<-e.swept
 	var err error
-	if e.log.Err() == nil && e.logged > e.compacted {
-		err = e.compact()
+	if e.log.Err() == nil && e.logged > e.compacted.Load() {
+		var v *view
+		if v, err = e.view(); err == nil {
+			err = e.compact(v)
+		}
 	}
 	return errors.Join(err, e.log.Close())
+}
+
+// sweepEvery is how often what ran out is dropped.
+const sweepEvery = time.Minute
+
+// sweep frees the scrolls that ran out until the engine closes.
+func (e *Engine) sweep() {
+	defer close(e.swept)
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			e.scrolls.expire(e.opts.Now())
+		case <-e.stop:
+			return
+		}
+	}
 }
 
 // Healthy returns nil, or why documents are not taken at the moment.
@@ -220,7 +251,7 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"the embedded engine does not implement [%s %s]", r.Method, r.URL.Path))
 		return
 	}
-	q := &request{Context: r.Context(), http: r, call: call, fx: rest.EffectsFrom(r.Context()), now: e.opts.Now()}
+	q := &request{Context: r.Context(), http: r, call: call, fx: rest.EffectsFrom(r.Context()), now: e.opts.Now(), warned: new([]string)}
 	answer, err := e.serve(op, w, q)
 	if err != nil {
 		e.refuse(w, r, err)

@@ -141,6 +141,9 @@ func (e *Engine) handlePutSettings(q *request) (*answer, error) {
 	if err := checkSettings(flat); err != nil {
 		return nil, err
 	}
+	if err := q.warnSettings(body); err != nil {
+		return nil, err
+	}
 	err = e.change(func(s *state) ([]change, error) {
 		indices, err := e.targets(s, q.indices(), o)
 		if err != nil {
@@ -163,7 +166,7 @@ func (s *state) putSettings(indices []*index, flat map[string]any, preserve bool
 			meta.Settings = map[string]any{}
 		}
 		for k, v := range flat {
-			if !settingIn(dynamicSettings, strings.TrimPrefix(k, "index.")) {
+			if !settingIn(dynamicSettings(), strings.TrimPrefix(k, "index.")) {
 				static = append(static, "["+k+"]")
 			}
 			if _, has := meta.Settings[k]; !has || !preserve {

@@ -161,8 +161,15 @@ func (e *Engine) handleFieldCaps(q *request) (*answer, error) {
 		caps[name][c.Type].Indices = append(caps[name][c.Type].Indices, x.Name)
 	}
 	names := []string{}
-	for _, x := range indices {
+	for i, x := range indices {
 		names = append(names, x.Name)
+		err := q.fx.Begin(rest.Action{
+			Name: "indices:data/read/field_caps[index]", Request: "FieldCapabilitiesIndexRequest",
+			Indices: []string{x.Name}, Resolved: []string{x.Name}, Run: i,
+		})
+		if err != nil {
+			return nil, err
+		}
 		for name, c := range metaFields() {
 			add(x, name, c)
 		}

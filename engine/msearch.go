@@ -26,7 +26,9 @@ func (e *Engine) handleMsearch(q *request) (*answer, error) {
 	specs := make([]*searchSpec, len(items))
 	for i, item := range items {
 		var err error
-		if specs[i], err = q.sub(item).searchSpec(item.Indices, item.Body); err != nil {
+		sub := q.sub(item)
+		sub.warnParams("search")
+		if specs[i], err = sub.searchSpec(item.Indices, item.Body); err != nil {
 			return nil, err
 		}
 	}

@@ -27,6 +27,8 @@ type request struct {
 	body []byte
 	fx   *rest.Effects
 	now  time.Time
+	// warned is what was accepted without effect; the parts of a request share it.
+	warned *[]string
 }
 
 // operation is one entry of the API: which query parameters it knows, and what it does.
@@ -57,7 +59,7 @@ const unbuilt = "include_defaults include_type_name rewrite groups include_unmap
 
 // serve reads the body, runs the handler and checks the parameters.
 func (e *Engine) serve(op operation, w http.ResponseWriter, q *request) (*answer, error) {
-	if err := q.checkParams(op.params); err != nil {
+	if err := checkParams(q.http, q.call, op.params); err != nil {
 		return nil, err
 	}
 	for name := range strings.FieldsSeq(unbuilt) {
@@ -80,7 +82,16 @@ func (e *Engine) serve(op operation, w http.ResponseWriter, q *request) (*answer
 	if s, ok := q.call.Param("source"); ok && len(q.body) == 0 {
 		q.body = []byte(s)
 	}
-	return op.handle(q)
+	q.warnParams(q.call.Route.Op)
+	a, err := op.handle(q)
+	if err == nil && len(*q.warned) > 0 {
+		a.header = maps.Clone(a.header)
+		if a.header == nil {
+			a.header = map[string]string{}
+		}
+		a.header["Warning"] = warningHeader(*q.warned)
+	}
+	return a, err
 }
 
 func (a *answer) write(w http.ResponseWriter, q *request) {
@@ -104,10 +115,20 @@ func (a *answer) write(w http.ResponseWriter, q *request) {
 	_, _ = w.Write(a.text)
 }
 
+// CheckParams refuses query parameters that the operation of a call does not know. OpenSearch does so before it asks for
+// privileges; the gateway asks here. See compat/scenarios/audit/08l-ignore-headers-params.json.
+func (e *Engine) CheckParams(r *http.Request, c *rest.Call) error {
+	op, built := e.ops[c.Route.Op]
+	if !built {
+		return nil
+	}
+	return checkParams(r, c, op.params)
+}
+
 // checkParams refuses query parameters that the operation does not know, as OpenSearch does.
-func (q *request) checkParams(known string) error {
+func checkParams(r *http.Request, c *rest.Call, known string) error {
 	var unknown []string
-	for _, name := range slices.Sorted(maps.Keys(q.call.Query)) {
+	for _, name := range slices.Sorted(maps.Keys(c.Query)) {
 		if !slices.Contains(strings.Fields(known), name) && !slices.Contains(strings.Fields(everywhere), name) {
 			unknown = append(unknown, "["+name+"]")
 		}
@@ -119,7 +140,7 @@ func (q *request) checkParams(known string) error {
 	if len(unknown) > 1 {
 		plural = "s"
 	}
-	return badRequest("request [%s] contains unrecognized parameter%s: %s", q.http.URL.Path, plural, strings.Join(unknown, ", "))
+	return badRequest("request [%s] contains unrecognized parameter%s: %s", r.URL.Path, plural, strings.Join(unknown, ", "))
 }
 
 func badRequest(format string, args ...any) *rest.Error {

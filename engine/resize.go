@@ -13,6 +13,7 @@ import (
 	"vigil/engine/query"
 	"vigil/engine/segment"
 	"vigil/rest"
+	"vigil/wal"
 )
 
 // handleClone copies an index that takes no writes into a new one.
@@ -23,6 +24,9 @@ func (e *Engine) handleClone(q *request) (*answer, error) {
 	}
 	if spec.Mappings != nil {
 		return nil, badRequest("unknown key [mappings] for resize request")
+	}
+	if err := q.warnSettings(spec.Settings); err != nil {
+		return nil, err
 	}
 	target := q.call.Vars["target"]
 	if err := rest.ValidateIndexName(target); err != nil {
@@ -70,15 +74,64 @@ func (e *Engine) tryClone(q *request, target string, spec indexSpec) (*flush, er
 	if err != nil {
 		return nil, err
 	}
-	f, err := e.prepareChanges(changes)
+	return e.prepareClone(x, target, changes)
+}
+
+// maxClone is the size in bytes of the largest group that a clone may be in the log; a part of it is left for the framing.
+const maxClone = wal.MaxGroupBytes - wal.MaxGroupBytes/16
+
+// prepareClone enqueues the new index and its documents as one group, which the log takes as a whole or not at all, and
+// which becomes visible as a whole: half a clone is never seen, not even after a crash. The caller holds mu.
+func (e *Engine) prepareClone(x *index, target string, changes []change) (*flush, error) {
+	next, err := e.next.with(changes)
 	if err != nil {
 		return nil, err
 	}
-	made := e.next.indices[target]
-	for _, d := range x.docs.snapshot() {
-		f = e.copyDoc(made, d)
+	meta, err := encodeMeta(changes)
+	if err != nil {
+		return nil, err
 	}
+	docs := x.docs.snapshot()
+	f := &flush{entries: make([][]byte, 0, len(docs)+1), done: make(chan struct{})}
+	f.add(meta)
+	made := next.indices[target]
+	copies := make([]*segment.Doc, len(docs))
+	for i, d := range docs {
+		c := *d
+		c.Term = next.term(made)
+		copies[i] = &c
+		entry := docEntry{
+			uuid: made.UUID, id: c.ID, routing: c.Routing, shard: c.Shard, seq: c.Seq, term: c.Term, version: c.Version,
+			time: c.Indexed.UnixMilli(), source: c.Source,
+		}
+		if f.add(entry.encode()); f.bytes > maxClone {
+			return nil, badRequest("index [%s] is too large to be cloned: the limit is [%d] bytes", x.Name, maxClone)
+		}
+		made.docs.nextSeq[c.Shard] = max(made.docs.nextSeq[c.Shard], c.Seq+1)
+		made.docs.prepare(c.ID, record{doc: &c})
+	}
+	f.publish = []func(){func() { e.publishClone(next, made, copies) }}
+	f.settle = []func(){func() {
+		for _, d := range copies {
+			made.docs.settle(d.ID, d.Seq)
+		}
+	}}
+	e.next = next
+	e.queue = append(e.queue, f)
+	e.signal()
 	return f, nil
+}
+
+func (e *Engine) publishClone(next *state, made *index, docs []*segment.Doc) {
+	for _, d := range docs {
+		made.docs.publish(d.ID, d.Shard, record{doc: d})
+	}
+	e.state.Store(next)
+	if e.opts.OnWrite != nil {
+		for _, d := range docs {
+			e.opts.OnWrite(made.Name, d.ID, d.Source)
+		}
+	}
 }
 
 // inherit gives the copy what the source has, under what the client says.
@@ -101,24 +154,6 @@ func inherit(x *index, spec *indexSpec) error {
 	return err
 }
 
-// copyDoc enqueues a copy of a document. The caller holds mu.
-func (e *Engine) copyDoc(x *index, d *segment.Doc) *flush {
-	c := *d
-	c.Term = e.next.term(x)
-	entry := docEntry{
-		uuid: x.UUID, id: c.ID, routing: c.Routing, shard: c.Shard, seq: c.Seq, term: c.Term, version: c.Version,
-		time: c.Indexed.UnixMilli(), source: c.Source,
-	}
-	x.docs.nextSeq[c.Shard] = max(x.docs.nextSeq[c.Shard], c.Seq+1)
-	x.docs.prepare(c.ID, record{doc: &c})
-	return e.enqueue(entry.encode(), func() {
-		x.docs.publish(c.ID, c.Shard, record{doc: &c})
-		if e.opts.OnWrite != nil {
-			e.opts.OnWrite(x.Name, c.ID, c.Source)
-		}
-	}, func() { x.docs.settle(c.ID, c.Seq) })
-}
-
 // rolloverBody is the body of a rollover.
 type rolloverBody struct {
 	Conditions map[string]json.RawMessage `json:"conditions"`
@@ -133,6 +168,9 @@ func (e *Engine) handleRollover(q *request) (*answer, error) {
 		if err := q.decode(&body); err != nil {
 			return nil, err
 		}
+	}
+	if err := q.warnSettings(body.Settings); err != nil {
+		return nil, err
 	}
 	dry, err := q.flag("dry_run", false)
 	if err != nil {

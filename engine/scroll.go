@@ -20,12 +20,16 @@ const (
 	maxScrolls   = 500
 	maxKeepAlive = 24 * time.Hour
 	scrollChunk  = 10_000 // hits fetched at once
+	// maxScrollDocs bounds the documents that open scrolls look at together, and so the memory that they hold: a word for
+	// each, and the document itself once it has been replaced.
+	maxScrollDocs = 64 << 20
 )
 
-// scrolls are the searches that are being read page by page. Those that ran out are dropped when somebody comes by.
+// scrolls are the searches that are being read page by page. [Engine.sweep] drops those that ran out.
 type scrolls struct {
 	mu   sync.Mutex
 	open map[string]*scroll
+	docs int // of all that are open
 }
 
 // scroll is a search over the documents of one moment.
@@ -41,6 +45,7 @@ type scroll struct {
 	last  *query.Result
 	hits  []*query.Hit // of last, not given out yet
 	done  bool
+	docs  int // of targets when it was opened
 
 	until time.Time // guarded by scrolls.mu
 }
@@ -50,9 +55,15 @@ func (s *scrolls) expire(now time.Time) {
 	defer s.mu.Unlock()
 	for id, sc := range s.open {
 		if now.After(sc.until) {
-			delete(s.open, id)
+			s.remove(id)
 		}
 	}
+}
+
+// remove drops a scroll. The caller holds mu.
+func (s *scrolls) remove(id string) {
+	s.docs -= s.open[id].docs
+	delete(s.open, id)
 }
 
 func (s *scrolls) add(sc *scroll) (string, error) {
@@ -63,6 +74,11 @@ func (s *scrolls) add(sc *scroll) (string, error) {
 			"Trying to create too many scroll contexts. Must be less than or equal to: [%d]. This limit can be set by changing the "+
 				"[search.max_open_scroll_context] setting.", maxScrolls)
 	}
+	if s.docs+sc.docs > maxScrollDocs {
+		return "", rest.Errorf(http.StatusTooManyRequests, "rejected_execution_exception",
+			"open scroll contexts hold [%d] documents, [%d] more would exceed the limit of [%d]", s.docs, sc.docs, maxScrollDocs)
+	}
+	s.docs += sc.docs
 	if s.open == nil {
 		s.open = map[string]*scroll{}
 	}
@@ -93,13 +109,14 @@ func (s *scrolls) drop(ids []string) int {
 	n := 0
 	for _, id := range ids {
 		if s.open[id] != nil {
-			delete(s.open, id)
+			s.remove(id)
 			n++
 		}
 	}
 	if len(ids) == 1 && ids[0] == "_all" {
 		n = len(s.open)
 		clear(s.open)
+		s.docs = 0
 	}
 	return n
 }
@@ -137,6 +154,9 @@ func (e *Engine) openScroll(q *request, spec *searchSpec) ([]byte, error) {
 	if sc.targets, sc.shards, err = e.searched(q, spec); err != nil {
 		return nil, err
 	}
+	for _, t := range sc.targets {
+		sc.docs += len(t.Docs)
+	}
 	if err := sc.start(); err != nil {
 		return nil, err
 	}
@@ -150,6 +170,7 @@ func (e *Engine) openScroll(q *request, spec *searchSpec) ([]byte, error) {
 	}
 	body, err := e.searchAnswer(q, spec, page, sc.shards, id)
 	sc.spec.aggs = nil // only the first page has them
+	sc.last.Shards, sc.last.Hits = nil, nil
 	return body, err
 }
 
@@ -177,6 +198,9 @@ func (sc *scroll) next(q *request) (*query.Result, error) {
 		}
 	}
 	n := min(sc.size, len(sc.hits))
+	if len(sc.hits) == 0 && sc.done {
+		sc.targets = nil // read to the end
+	}
 	page := *sc.last
 	page.Hits = sc.hits[:n]
 	sc.hits = sc.hits[n:]

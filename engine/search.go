@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -27,6 +26,7 @@ type searchSpec struct {
 	typedKeys  bool
 	totalAsInt bool
 	scroll     string
+	whole      bool       // a search that ran out of time is refused
 	aggs       *aggs.Aggs // nil if there are none
 }
 
@@ -54,14 +54,26 @@ func (q *request) searchSpec(exprs []string, body []byte) (*searchSpec, error) {
 			return nil, err
 		}
 		s.aggs = &parsed
+		r.Warnings = append(r.Warnings, parsed.Warnings()...)
 	}
 	if q.call.Flag("explain") {
-		s.Warnings = append(s.Warnings, "[explain] has no effect: scores are not explained")
+		r.Inert("explain", "scores are not explained")
 	}
+	if s.scroll != "" && s.Timeout > 0 {
+		s.Timeout = 0
+		r.Inert("timeout", "the pages of a scroll are not bounded")
+	}
+	if s.whole, err = q.flag("allow_partial_search_results", true); err != nil {
+		return nil, err
+	}
+	s.whole = !s.whole
 	switch t := q.str("search_type", "query_then_fetch"); t {
 	case "query_then_fetch", "dfs_query_then_fetch":
 	default:
 		return nil, badRequest("No search type for [%s]", t)
+	}
+	for _, w := range r.Warnings {
+		q.warn("%s", w)
 	}
 	return s, nil
 }
@@ -71,7 +83,6 @@ func (e *Engine) handleSearch(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.scrolls.expire(q.now)
 	var body []byte
 	if s.scroll != "" {
 		body, err = e.openScroll(q, s)
@@ -81,22 +92,7 @@ func (e *Engine) handleSearch(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &answer{status: http.StatusOK, body: json.RawMessage(body), header: warnings(s.Warnings)}, nil
-}
-
-// warnings is the header that names what was accepted without effect.
-func warnings(list []string) map[string]string {
-	if len(list) == 0 {
-		return nil
-	}
-	var b bytes.Buffer
-	for i, w := range list {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString("299 Vigil " + strconv.Quote(w))
-	}
-	return map[string]string{"Warning": b.String()}
+	return &answer{status: http.StatusOK, body: json.RawMessage(body)}, nil
 }
 
 // searched are the indices of a search with their documents, and how many shards that are.
@@ -179,6 +175,9 @@ func (e *Engine) search(q *request, spec *searchSpec) ([]byte, error) {
 	if err != nil {
 		return nil, inIndex(err, targets)
 	}
+	if res.TimedOut && spec.whole {
+		return nil, inIndex(&query.Error{Shard: true, Status: http.StatusInternalServerError, Type: "query_phase_execution_exception", Reason: "Time exceeded"}, targets)
+	}
 	if len(targets) == 0 {
 		res.MaxScore = new(float32) // OpenSearch answers 0.0 where there is nothing to search
 	}
@@ -202,7 +201,7 @@ func (e *Engine) searchAnswer(q *request, spec *searchSpec, res *query.Result, s
 	if scroll != "" {
 		b = append(b, `"_scroll_id":"`+scroll+`",`...)
 	}
-	b = append(b, `"took":`+strconv.FormatInt(e.took(q), 10)+`,"timed_out":false,`...)
+	b = append(b, `"took":`+strconv.FormatInt(e.took(q), 10)+`,"timed_out":`+strconv.FormatBool(res.TimedOut)+`,`...)
 	if res.TerminatedEarly != nil {
 		b = append(b, `"terminated_early":`+strconv.FormatBool(*res.TerminatedEarly)+`,`...)
 	}

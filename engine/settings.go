@@ -13,21 +13,74 @@ import (
 // createdVersion is how OpenSearch 2.19.4 writes its version into an index (compat: 04a get-index).
 const createdVersion = "136408227"
 
-// staticSettings can be given at creation only; dynamicSettings may change later. A trailing "*" covers what is below.
-// All are kept and told. Those without effect here tune what this engine does not have: segments, replicas, slow logs.
-var staticSettings = []string{
-	"number_of_shards", "number_of_routing_shards", "routing_partition_size", "codec", "replication.type", "soft_deletes.enabled",
-	"soft_deletes.retention.operations", "load_fixed_bitset_filters_eagerly", "store.*", "shard.check_on_startup", "provided_name",
-	"creation_date", "uuid", "version.created",
+// heededSettings have an effect in this engine. The others that are known tune what it does not have, such as segments,
+// replicas and slow logs: they are kept and shown, and [request.warnSettings] says that this is all.
+func heededSettings() []string {
+	return []string{
+		"number_of_shards", "hidden", "gc_deletes", "blocks.read", "blocks.write", "blocks.read_only", "blocks.read_only_allow_delete",
+		"mapping.total_fields.limit", "mapping.depth.limit", "mapping.nested_fields.limit",
+		"provided_name", "creation_date", "uuid", "version.created",
+	}
 }
 
-var dynamicSettings = []string{
-	"number_of_replicas", "auto_expand_replicas", "refresh_interval", "hidden", "max_result_window", "max_inner_result_window",
-	"max_rescore_window", "max_docvalue_fields_search", "max_script_fields", "max_ngram_diff", "max_shingle_diff", "max_refresh_listeners",
-	"max_terms_count", "max_regex_length", "max_slices_per_scroll", "analyze.max_token_count", "highlight.max_analyzed_offset",
-	"gc_deletes", "blocks.*", "mapping.*", "query.*", "routing.*", "translog.*", "merge.*", "search.*", "indexing.*", "priority",
-	"default_pipeline", "final_pipeline", "write.wait_for_active_shards", "unassigned.*", "requests.cache.enable", "allocation.*",
-	"optimize_auto_generated_id", "warmer.enabled", "flush_after_merge", "plugins.*", "opendistro.*",
+// staticSettings can be given at creation only, dynamicSettings may change later. A trailing "*" covers what is below:
+// names that clients choose (allocation by attributes) and those of plugins.
+func staticSettings() []string {
+	return []string{
+		"number_of_shards", "number_of_routing_shards", "routing_partition_size", "codec", "codec.compression_level", "replication.type",
+		"soft_deletes.enabled", "load_fixed_bitset_filters_eagerly", "store.type", "store.preload", "store.hybrid.mmap.extensions",
+		"store.hybrid.nio.extensions", "store.fs.fs_lock", "shard.check_on_startup", "provided_name", "creation_date", "uuid",
+		"version.created", "data_path", "queries.cache.enabled", "append_only.enabled",
+	}
+}
+
+func dynamicSettings() []string {
+	return slices.Concat([]string{
+		"number_of_replicas", "auto_expand_replicas", "refresh_interval", "hidden", "max_result_window", "max_inner_result_window",
+		"max_rescore_window", "max_docvalue_fields_search", "max_script_fields", "max_ngram_diff", "max_shingle_diff",
+		"max_refresh_listeners", "max_terms_count", "max_regex_length", "max_slices_per_scroll", "max_slices_per_pit",
+		"max_adjacency_matrix_filters", "analyze.max_token_count", "highlight.max_analyzed_offset", "gc_deletes", "priority",
+		"default_pipeline", "final_pipeline", "write.wait_for_active_shards", "requests.cache.enable", "optimize_auto_generated_id",
+		"warmer.enabled", "flush_after_merge", "soft_deletes.retention.operations", "soft_deletes.retention_lease.period",
+		"blocks.read_only", "blocks.read_only_allow_delete", "blocks.read", "blocks.write", "blocks.metadata",
+		"mapping.total_fields.limit", "mapping.depth.limit", "mapping.nested_fields.limit", "mapping.nested_objects.limit",
+		"mapping.field_name_length.limit", "mapping.coerce", "mapping.ignore_malformed", "query.default_field",
+		"query.parse.allow_unmapped_fields", "query_string.lenient", "query.max_nested_depth",
+		"unassigned.node_left.delayed_timeout", "allocation.max_retries", "allocation.existing_shards_allocator",
+		"plugins.*", "opendistro.*",
+	}, routingSettings(), segmentSettings(), slowLogSettings())
+}
+
+func routingSettings() []string {
+	return []string{
+		"routing.allocation.include.*", "routing.allocation.exclude.*", "routing.allocation.require.*", "routing.allocation.enable",
+		"routing.allocation.total_shards_per_node", "routing.allocation.total_primary_shards_per_node", "routing.rebalance.enable",
+	}
+}
+
+func segmentSettings() []string {
+	return []string{
+		"translog.durability", "translog.sync_interval", "translog.flush_threshold_size", "translog.generation_threshold_size",
+		"translog.retention.age", "translog.retention.size", "merge.policy", "merge.policy.compound_format",
+		"merge.policy.deletes_pct_allowed", "merge.policy.expunge_deletes_allowed", "merge.policy.floor_segment",
+		"merge.policy.max_merge_at_once", "merge.policy.max_merge_at_once_explicit", "merge.policy.max_merged_segment",
+		"merge.policy.segments_per_tier", "merge.policy.reclaim_deletes_weight", "merge.scheduler.max_thread_count",
+		"merge.scheduler.max_merge_count", "merge.scheduler.auto_throttle", "merge_on_flush.enabled", "merge_on_flush.policy",
+		"merge_on_flush.max_full_flush_merge_wait_time", "merge.log_byte_size_policy.min_merge", "merge.log_byte_size_policy.max_merge_segment",
+		"merge.log_byte_size_policy.merge_factor", "check_pending_flush.enabled",
+	}
+}
+
+func slowLogSettings() []string {
+	out := []string{
+		"search.idle.after", "search.throttled", "search.default_pipeline", "search.concurrent_segment_search.enabled",
+		"search.concurrent_segment_search.mode", "search.concurrent.max_slice_count", "search.slowlog.level", "indexing.slowlog.level",
+		"indexing.slowlog.reformat", "indexing.slowlog.source",
+	}
+	for _, level := range []string{"warn", "info", "debug", "trace"} {
+		out = append(out, "search.slowlog.threshold.query."+level, "search.slowlog.threshold.fetch."+level, "indexing.slowlog.threshold.index."+level)
+	}
+	return out
 }
 
 func settingIn(list []string, name string) bool {
@@ -124,7 +177,7 @@ func checkSettings(flat map[string]any) error {
 		switch {
 		case strings.HasPrefix(name, "analysis.") || strings.HasPrefix(name, "sort.") || strings.HasPrefix(name, "similarity."):
 			return badRequest("setting [%s] is not supported", key)
-		case !settingIn(staticSettings, name) && !settingIn(dynamicSettings, name):
+		case !settingIn(staticSettings(), name) && !settingIn(dynamicSettings(), name):
 			return badRequest("unknown setting [%s] please check that any required plugins are installed, or check the breaking changes "+
 				"documentation for removed settings", key)
 		}

@@ -34,15 +34,66 @@ const (
 
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
-// compact writes a snapshot of what is published and releases the log behind it. The committer calls it, or Close after the
-// committer has ended: nothing is published meanwhile.
-func (e *Engine) compact() error {
-	now := e.opts.Now()
-	for _, x := range e.state.Load().indices {
-		x.docs.expire(now, x.gcDeletes())
+// view is all that was published at one moment. Later writes do not change it.
+type view struct {
+	logged  uint64
+	changes []change
+	docs    []storeView
+}
+
+// storeView is the part of one index.
+type storeView struct {
+	uuid  string
+	slots []*slot
+	at    uint64
+	tombs map[string]tombstone
+}
+
+// view returns what is published. The committer calls it, or Close after the committer has ended: nothing is published
+// meanwhile.
+func (e *Engine) view() (*view, error) {
+	s := e.state.Load()
+	changes, err := s.changes()
+	if err != nil {
+		return nil, err
 	}
+	v := &view{logged: e.logged, changes: changes}
+	now := e.opts.Now()
+	for _, name := range s.names() {
+		x := s.indices[name]
+		x.docs.expire(now, x.gcDeletes())
+		slots, at := x.docs.view()
+		v.docs = append(v.docs, storeView{uuid: x.UUID, slots: slots, at: at, tombs: x.docs.tombstones()})
+	}
+	return v, nil
+}
+
+// startSnapshot has what is published written by a goroutine of the committer's, so that writes go on meanwhile.
+func (e *Engine) startSnapshot() {
+	v, err := e.view()
+	if err != nil {
+		e.noteSnapshot(err)
+		return
+	}
+	e.sinceCompact = 0
+	done := make(chan error, 1)
+	e.snapshot = done
+	go func() { done <- e.compact(v) }()
+}
+
+// noteSnapshot takes the end of a snapshot that ran beside the writes.
+func (e *Engine) noteSnapshot(err error) {
+	e.snapshot = nil
+	if err != nil {
+		e.opts.Logger.Error("snapshot not written", "error", err)
+		e.sinceCompact += e.opts.MaxLog / 2 // not again at once
+	}
+}
+
+// compact writes a snapshot and releases the log behind it: never more, as entries are logged while it is written.
+func (e *Engine) compact(v *view) error {
 	temp := filepath.Join(e.opts.Dir, snapshotName+".tmp")
-	if err := e.writeSnapshot(temp); err != nil {
+	if err := e.writeSnapshot(temp, v); err != nil {
 		return errors.Join(fmt.Errorf("write snapshot: %w", err), e.fs.Remove(temp))
 	}
 	if err := e.fs.Rename(temp, filepath.Join(e.opts.Dir, snapshotName)); err != nil {
@@ -51,38 +102,33 @@ func (e *Engine) compact() error {
 	if err := e.fs.SyncDir(e.opts.Dir); err != nil {
 		return fmt.Errorf("write snapshot: %w", err)
 	}
-	e.compacted, e.sinceCompact = e.logged, 0
-	if _, err := e.log.Release(e.logged + 1); err != nil {
+	e.compacted.Store(v.logged)
+	if _, err := e.log.Release(v.logged + 1); err != nil {
 		return fmt.Errorf("release log: %w", err)
 	}
 	return nil
 }
 
-func (e *Engine) writeSnapshot(name string) (err error) {
+func (e *Engine) writeSnapshot(name string, v *view) (err error) {
 	f, err := e.fs.OpenFile(name, os.O_CREATE|os.O_RDWR|os.O_TRUNC)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	w := &frameWriter{w: bufio.NewWriterSize(&offsetWriter{f: f}, snapshotPiece)}
-	head := binary.LittleEndian.AppendUint64([]byte(snapshotMagic), e.logged)
+	head := binary.LittleEndian.AppendUint64([]byte(snapshotMagic), v.logged)
 	if _, err := w.w.Write(head); err != nil {
 		return err
 	}
-	s := e.state.Load()
-	changes, err := s.changes()
-	if err != nil {
-		return err
-	}
-	for _, c := range changes {
+	for _, c := range v.changes {
 		entry, err := encodeMeta([]change{c})
 		if err != nil {
 			return err
 		}
 		w.frame(entry)
 	}
-	for _, name := range s.names() {
-		w.index(s.indices[name])
+	for _, d := range v.docs {
+		w.documents(d)
 	}
 	w.frame(nil)
 	if w.err != nil {
@@ -115,16 +161,20 @@ func frameSum(length, payload []byte) uint32 {
 	return crc32.Update(crc32.Checksum(length, castagnoli()), castagnoli(), payload)
 }
 
-func (w *frameWriter) index(x *index) {
-	for _, d := range x.docs.snapshot() {
+func (w *frameWriter) documents(v storeView) {
+	for _, sl := range v.slots {
+		if !sl.alive(v.at) {
+			continue
+		}
+		d := sl.doc
 		w.frame((&docEntry{
-			uuid: x.UUID, id: d.ID, routing: d.Routing, shard: d.Shard, seq: d.Seq, term: d.Term, version: d.Version,
+			uuid: v.uuid, id: d.ID, routing: d.Routing, shard: d.Shard, seq: d.Seq, term: d.Term, version: d.Version,
 			time: d.Indexed.UnixMilli(), source: d.Source,
 		}).encode())
 	}
-	for id, t := range x.docs.tombstones() {
+	for id, t := range v.tombs {
 		w.frame((&docEntry{
-			uuid: x.UUID, id: id, shard: t.shard, seq: t.seq, term: t.term, version: t.version, time: t.at.UnixMilli(), deleted: true,
+			uuid: v.uuid, id: id, shard: t.shard, seq: t.seq, term: t.term, version: t.version, time: t.at.UnixMilli(), deleted: true,
 		}).encode())
 	}
 }
@@ -189,7 +239,7 @@ func (e *Engine) loadSnapshot(r *replay) (err error) {
 		return errors.New("it has another format: " + strconv.Quote(string(head[:8])))
 	}
 	e.logged = binary.LittleEndian.Uint64(head[8:])
-	e.compacted = e.logged
+	e.compacted.Store(e.logged)
 	for {
 		payload, err := readFrame(in)
 		if err != nil {

@@ -37,6 +37,12 @@ type slot struct {
 	died atomic.Uint64 // 0 while alive
 }
 
+// alive says whether the document was there after operation at.
+func (s *slot) alive(at uint64) bool {
+	died := s.died.Load()
+	return died == 0 || died > at
+}
+
 // tombstone remembers a deleted id, so that versions go on.
 type tombstone struct {
 	version, seq, term int64
@@ -187,7 +193,7 @@ func (s *store) snapshot() []*segment.Doc {
 func alive(slots []*slot, at uint64) []*segment.Doc {
 	out := make([]*segment.Doc, 0, len(slots))
 	for _, sl := range slots {
-		if died := sl.died.Load(); died == 0 || died > at {
+		if sl.alive(at) {
 			out = append(out, sl.doc)
 		}
 	}

@@ -35,6 +35,14 @@ func checkSpec(spec indexSpec) error {
 	return nil
 }
 
+// checkSpec is the function of that name, and names in the answer the settings that have no effect.
+func (q *request) checkSpec(spec indexSpec) error {
+	if err := checkSpec(spec); err != nil {
+		return err
+	}
+	return q.warnSettings(spec.Settings)
+}
+
 // shownSpec is a description as clients read it; missing members are left out.
 func shownSpec(spec indexSpec) (map[string]any, error) {
 	out := map[string]any{}
@@ -78,7 +86,7 @@ func (e *Engine) handlePutTemplate(q *request) (*answer, error) {
 	if len(t.Patterns) == 0 {
 		return nil, validation("index patterns are missing")
 	}
-	if err := checkSpec(indexSpec{Settings: t.Settings, Mappings: t.Mappings, Aliases: t.Aliases}); err != nil {
+	if err := q.checkSpec(indexSpec{Settings: t.Settings, Mappings: t.Mappings, Aliases: t.Aliases}); err != nil {
 		return nil, err
 	}
 	create, err := q.flag("create", false)
@@ -191,7 +199,7 @@ func (e *Engine) handlePutIndexTemplate(q *request) (*answer, error) {
 		t.ComposedOf = []string{}
 	}
 	if t.Template != nil {
-		if err := checkSpec(*t.Template); err != nil {
+		if err := q.checkSpec(*t.Template); err != nil {
 			return nil, err
 		}
 	}

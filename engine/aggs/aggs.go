@@ -13,7 +13,13 @@ import (
 )
 
 // Aggs are the parsed aggregations of one level, in the client's order. They are immutable and safe for concurrent use.
-type Aggs struct{ list []aggregation }
+type Aggs struct {
+	list  []aggregation
+	inert []string
+}
+
+// Warnings names what was accepted without effect.
+func (a Aggs) Warnings() []string { return a.inert }
 
 // aggregation is one named aggregation. Exactly one of kind and pipe is set.
 type aggregation struct {

@@ -18,7 +18,9 @@ func Parse(raw json.RawMessage) (Aggs, error) {
 	if err != nil {
 		return Aggs{}, err
 	}
-	return parseLevel(n, 0)
+	out, err := parseLevel(n, 0)
+	out.inert = n.Warnings()
+	return out, err
 }
 
 func parseLevel(n *query.Node, depth int) (Aggs, error) {

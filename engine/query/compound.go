@@ -232,11 +232,11 @@ func (p *parser) nested(n *Node) (Query, error) {
 }
 
 func (q nestedQuery) bind(c *Context, w weight) (Matcher, error) {
-	if f := c.Fields.Field(q.path); f == nil || f.Type != segment.Nested {
+	if typ := c.typeOf(q.path); typ != segment.Nested {
 		switch {
 		case q.ignore:
 			return constant(0, never), nil
-		case f == nil:
+		case typ == "":
 			return nil, illegal("[nested] failed to find nested object under path [%s]", q.path)
 		}
 		return nil, illegal("[nested] nested object under path [%s] is not of nested type", q.path)

@@ -160,6 +160,19 @@ func (c *Context) below(path string) *Context {
 	return n
 }
 
+// typeOf returns the type of a field or object, "" if the index has neither. Mappings tell of objects apart from fields.
+func (c *Context) typeOf(path string) segment.Type {
+	if f := c.Fields.Field(path); f != nil {
+		return f.Type
+	}
+	if o, ok := c.Fields.(interface {
+		Objects() map[string]segment.Type
+	}); ok {
+		return o.Objects()[path]
+	}
+	return ""
+}
+
 // analyzed returns a document's tokens of a text field. Each value starts 100 positions behind the last, so that phrases
 // do not span values.
 func (c *Context) analyzed(d *segment.Doc, f *segment.Field) []analysis.Token {

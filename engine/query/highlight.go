@@ -88,8 +88,13 @@ func (h *highlightOptions) option(key string, v *Node, parser string) error {
 		if h.kind, err = v.Text(); err == nil && !slices.Contains([]string{"plain", "unified", "fvh"}, h.kind) {
 			err = illegal("unknown highlighter type [%s] for the field", h.kind)
 		}
+		if h.kind != "unified" {
+			v.Inert("highlight", key)
+		}
 	case "order":
-		h.order, err = v.Text()
+		if h.order, err = v.Text(); h.order != "none" {
+			v.Inert("highlight", key)
+		}
 	case "highlight_query":
 		h.query, err = ParseNode(v)
 	case "encoder", "tags_schema", "boundary_scanner", "boundary_chars", "boundary_max_scan", "fragmenter", "force_source",

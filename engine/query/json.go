@@ -14,7 +14,7 @@ const maxJSONDepth = 1000
 // original's JSON parser words them.
 func ParseJSON(body []byte) (*Node, error) {
 	doc := string(body)
-	r := &reader{s: doc}
+	r := &reader{s: doc, doc: &document{text: doc}}
 	r.space()
 	if r.i == len(r.s) {
 		return nil, r.fail(r.i, "No content to map due to end-of-input")
@@ -30,8 +30,9 @@ func ParseJSON(body []byte) (*Node, error) {
 }
 
 type reader struct {
-	s string
-	i int
+	s   string
+	i   int
+	doc *document
 }
 
 func source(doc string, off int) string {
@@ -59,7 +60,7 @@ func (r *reader) value(depth int) (*Node, error) {
 	if depth > maxJSONDepth {
 		return nil, r.fail(r.i, "Document nesting depth (%d) exceeds the maximum allowed (%d)", depth, maxJSONDepth)
 	}
-	n := &Node{doc: &r.s, off: r.i, key: r.i}
+	n := &Node{doc: r.doc, off: r.i, key: r.i}
 	var err error
 	switch c := r.s[r.i]; {
 	case c == '{':

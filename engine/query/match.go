@@ -45,6 +45,7 @@ func (o *textOptions) option(key string, v *Node) (bool, error) {
 		b, err = v.Bool()
 		o.noSwaps = !b
 	case "fuzzy_rewrite":
+		v.Inert("match", key)
 		o.fuzzyRewrite, err = v.Text()
 	case "lenient":
 		o.lenient, err = v.Bool()

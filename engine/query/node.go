@@ -19,7 +19,8 @@ const (
 	Object
 )
 
-// Node is one value of a JSON document that remembers where it stood, so that refusals can say so. Nodes are immutable.
+// Node is one value of a JSON document that remembers where it stood, so that refusals can say so. Nodes are immutable, but
+// for the notes that [Node.Inert] takes while they are read.
 type Node struct {
 	Kind Kind
 	// Raw is the text of a number, "true" or "false", or the decoded string.
@@ -28,14 +29,32 @@ type Node struct {
 	Items []*Node
 	Keys  []string
 
-	doc *string // the whole document, for positions
+	doc *document // nil for a value that stood elsewhere
 	off int
 	end int
 	key int // where the key of this member stands; the value itself elsewhere
 }
 
+// document is what the nodes of one JSON document share.
+type document struct {
+	text string // for positions
+	// inert is what readers of the nodes found that has no effect.
+	inert []string
+}
+
+// Inert notes that the member of which n is the value, an option of a query clause or the like, is accepted without effect.
+// [ParseRequest] hands the notes on as warnings.
+func (n *Node) Inert(clause, option string) {
+	if n.doc != nil {
+		n.doc.inert = append(n.doc.inert, "["+clause+"] ["+option+"] has no effect")
+	}
+}
+
+// Warnings returns what was noted by [Node.Inert] anywhere in the document.
+func (n *Node) Warnings() []string { return n.doc.inert }
+
 // Pos returns the line and column of the value, both from 1.
-func (n *Node) Pos() (line, column int) { return position(*n.doc, n.off) }
+func (n *Node) Pos() (line, column int) { return position(n.doc.text, n.off) }
 
 func position(doc string, off int) (line, column int) {
 	before := doc[:min(off, len(doc))]
@@ -44,7 +63,7 @@ func position(doc string, off int) (line, column int) {
 }
 
 // JSON returns the value as the client wrote it.
-func (n *Node) JSON() string { return (*n.doc)[n.off:n.end] }
+func (n *Node) JSON() string { return n.doc.text[n.off:n.end] }
 
 // Get returns the member of that name, or nil.
 func (n *Node) Get(key string) *Node {
@@ -86,9 +105,9 @@ func (n *Node) Text() (string, error) {
 }
 
 // At returns the position as refusals show it: line:column.
-func (n *Node) At() string { return lineColumn(*n.doc, n.off) }
+func (n *Node) At() string { return lineColumn(n.doc.text, n.off) }
 
-func (n *Node) keyAt() string { return lineColumn(*n.doc, n.key) }
+func (n *Node) keyAt() string { return lineColumn(n.doc.text, n.key) }
 
 func lineColumn(doc string, off int) string {
 	l, c := position(doc, off)
@@ -142,7 +161,7 @@ func (n *Node) notA(want string) *Error {
 	if want == "boolean" {
 		text = "Current token (" + tok + ") not of boolean type"
 	}
-	return Errorf("json_parse_exception", "%s\n at %s", text, source(*n.doc, n.off))
+	return Errorf("json_parse_exception", "%s\n at %s", text, source(n.doc.text, n.off))
 }
 
 // Value returns the value as encoding/json would, with numbers as int64 where they are whole and float64 otherwise.

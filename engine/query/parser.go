@@ -37,7 +37,7 @@ func (p *parser) query(n *Node) (Query, error) {
 	}
 	if len(n.Keys) > 1 {
 		e := n.Items[1].Parsing("[%s] malformed query, expected [END_OBJECT] but found [FIELD_NAME]", name)
-		e.Line, e.Column = position(*n.doc, n.Items[1].key)
+		e.Line, e.Column = position(n.doc.text, n.Items[1].key)
 		return nil, e
 	}
 	if name := q.meta().name; name != "" {

@@ -60,6 +60,7 @@ func (q *patternQuery) option(key string, v *Node) (bool, error) {
 	case key == "case_insensitive":
 		q.fold, err = v.Bool()
 	case key == "rewrite":
+		v.Inert(q.kind, key)
 		q.rewrite, err = v.Text()
 	case key == "flags" && q.kind == "regexp":
 		var s string
@@ -69,6 +70,7 @@ func (q *patternQuery) option(key string, v *Node) (bool, error) {
 	case key == "flags_value" && q.kind == "regexp":
 		q.flags, err = v.Int()
 	case key == "max_determinized_states" && q.kind == "regexp":
+		v.Inert(q.kind, key)
 		q.states, err = v.Int()
 	default:
 		return false, nil
@@ -188,6 +190,7 @@ func (p *parser) fuzzyQuery(n *Node) (Query, error) {
 				q.value = v
 				return v.Scalar(), nil
 			case "rewrite":
+				v.Inert("fuzzy", key)
 				q.rewrite, err = v.Text()
 				return true, err
 			case "fuzziness", "prefix_length", "max_expansions", "transpositions":

@@ -82,11 +82,16 @@ func (q *queryStringQuery) option(key string, v *Node) (bool, error) {
 	case "allow_leading_wildcard":
 		q.noLeading, err = boolPointer(v)
 	case "enable_position_increments":
-		q.increments, err = v.Bool()
+		if q.increments, err = v.Bool(); err == nil && !q.increments {
+			v.Inert("query_string", key)
+		}
 	case "rewrite":
+		v.Inert("query_string", key)
 		q.rewrite, err = v.Text()
 	case "analyze_wildcard":
-		q.wildcards, err = v.Bool()
+		if q.wildcards, err = v.Bool(); err == nil && q.wildcards {
+			v.Inert("query_string", key)
+		}
 	case "quote_field_suffix":
 		q.suffix, err = v.Text()
 	case "lenient":
@@ -100,6 +105,7 @@ func (q *queryStringQuery) option(key string, v *Node) (bool, error) {
 	case "escape":
 		q.escape, err = v.Bool()
 	case "max_determinized_states":
+		v.Inert("query_string", key)
 		q.states, err = v.Int()
 	case "operator", "slop", "zero_terms_query", "transpositions", "max_expansions", "prefix_length":
 		return false, nil
@@ -224,6 +230,9 @@ func (r *Request) paramQuery(s string, p url.Values) error {
 		if _, err := q.option(o.option, &Node{Kind: Text, Raw: p.Get(o.param)}); err != nil {
 			return err
 		}
+	}
+	if q.wildcards {
+		r.Inert("analyze_wildcard", "wildcards are matched as they are")
 	}
 	r.Query = q
 	return nil

@@ -31,7 +31,8 @@ type Request struct {
 	SeqNo      *bool // seq_no_primary_term
 	Explain    *bool
 	// TrackScores asks for scores even where hits are sorted by something else.
-	TrackScores    bool
+	TrackScores bool
+	// Timeout is how long documents are matched before the search answers with what it has found; not positive: for ever.
 	Timeout        time.Duration
 	TerminateAfter int
 	// Aggs are the aggregations as the client wrote them; package aggs reads them. Nil if absent.
@@ -71,7 +72,13 @@ func ParseRequest(body []byte) (*Request, error) {
 			return nil, v.Parsing("Unknown key for a %s in [%s].", v.Token(), key)
 		}
 	}
+	r.Warnings = append(r.Warnings, n.Warnings()...)
 	return r, nil
+}
+
+// Inert notes that a member or parameter of the search is accepted without effect, and why it has none.
+func (r *Request) Inert(name, why string) {
+	r.Warnings = append(r.Warnings, "["+name+"] has no effect: "+why)
 }
 
 func (r *Request) member(key string, v *Node) (bool, error) {
@@ -115,7 +122,7 @@ func (r *Request) scalar(key string, v *Node) (bool, error) {
 		r.SeqNo, err = boolPointer(v)
 	case "explain":
 		if r.Explain, err = boolPointer(v); err == nil && *r.Explain {
-			r.Warnings = append(r.Warnings, "[explain] has no effect: scores are not explained")
+			r.Inert("explain", "scores are not explained")
 		}
 	case "track_scores":
 		r.TrackScores, err = v.Bool()

@@ -3,6 +3,7 @@ package query
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"time"
@@ -37,6 +38,8 @@ type Result struct {
 	Shards []Shard
 	// TerminatedEarly is set if terminate_after cut the search short; nil if it was not asked for.
 	TerminatedEarly *bool
+	// TimedOut says that the search ran out of its time: the result is what was found until then.
+	TimedOut bool
 }
 
 // candidate is a match before it is known whether it becomes a hit.
@@ -50,17 +53,28 @@ type candidate struct {
 // checkEvery is how many documents are matched between two looks at the context.
 const checkEvery = 256
 
-// Run searches the targets at the time now. Errors are an [*Error] or the context's.
+// errTime is the cause of a context that ended because of [Request.Timeout].
+var errTime = errors.New("the search's time is up")
+
+// Run searches the targets at the time now. Errors are an [*Error] or the context's. A search that runs out of its own time
+// is no error: it tells what it has found, as in OpenSearch 2.19, where the timeout bounds the collection of documents, too.
 func Run(ctx context.Context, r *Request, targets []Target, now time.Time) (*Result, error) {
 	from, size, err := r.Window()
 	if err != nil {
 		return nil, err
 	}
+	if r.Timeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeoutCause(ctx, r.Timeout, errTime)
+		defer stop()
+	}
 	s := &search{Request: r, now: now}
 	for _, t := range targets {
 		for _, c := range t.shards(ctx, now) {
 			if err := s.shard(ctx, c); err != nil {
-				return nil, err
+				if s.late = errors.Is(err, ctx.Err()) && errors.Is(context.Cause(ctx), errTime); !s.late {
+					return nil, err
+				}
 			}
 		}
 	}
@@ -96,6 +110,7 @@ type search struct {
 	found  []candidate
 	shards []*Shard
 	cut    bool
+	late   bool
 }
 
 // scored says whether scores are wanted.
@@ -135,6 +150,9 @@ func (s *search) shard(ctx context.Context, c *Context) error {
 			continue
 		}
 		s.found = append(s.found, candidate{doc: d, score: score, keys: keys(d, score), shard: sh})
+	}
+	if ctx.Err() != nil { // which also ends scripts
+		return ctx.Err()
 	}
 	return c.Err()
 }
@@ -200,7 +218,7 @@ func (s *search) matcher(c *Context, q Query, scores bool) (Matcher, error) {
 }
 
 func (s *search) result(from, size int) (*Result, error) {
-	res := &Result{}
+	res := &Result{TimedOut: s.late}
 	for _, sh := range s.shards {
 		res.Shards = append(res.Shards, *sh)
 	}

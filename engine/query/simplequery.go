@@ -51,7 +51,9 @@ func (p *parser) simpleQueryString(n *Node) (Query, error) {
 				q.lenient = *q.lax
 			}
 		case "analyze_wildcard":
-			q.wildcards, err = v.Bool()
+			if q.wildcards, err = v.Bool(); err == nil && q.wildcards {
+				v.Inert("simple_query_string", key)
+			}
 		case "quote_field_suffix":
 			q.suffix, err = v.Text()
 		case "analyzer", "minimum_should_match", "auto_generate_synonyms_phrase_query", "fuzzy_prefix_length", "fuzzy_max_expansions", "fuzzy_transpositions":

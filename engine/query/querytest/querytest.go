@@ -28,15 +28,31 @@ func (m Mapping) Field(name string) *segment.Field {
 	if target, ok := strings.CutPrefix(t, "alias:"); ok {
 		return m.Field(target)
 	}
+	if isObject(t) {
+		return nil
+	}
 	t, normalizer, _ := strings.Cut(t, "/")
 	return &segment.Field{Name: name, Type: segment.Type(t), Normalizer: normalizer, Scale: 100}
 }
+
+// Objects returns the objects and nested objects; as in the engine's mappings, those are no fields.
+func (m Mapping) Objects() map[string]segment.Type {
+	out := map[string]segment.Type{}
+	for name, t := range m {
+		if isObject(t) {
+			out[name] = segment.Type(t)
+		}
+	}
+	return out
+}
+
+func isObject(typ string) bool { return typ == string(segment.Object) || typ == string(segment.Nested) }
 
 // Match returns the fields whose name matches a pattern.
 func (m Mapping) Match(pattern string) []*segment.Field {
 	var out []*segment.Field
 	for name := range m {
-		if ok, _ := path.Match(pattern, name); ok {
+		if ok, _ := path.Match(pattern, name); ok && !isObject(m[name]) {
 			out = append(out, m.Field(name))
 		}
 	}
@@ -76,15 +92,15 @@ func add(t testing.TB, m Mapping, d *segment.Doc, prefix string, src map[string]
 			if it == nil {
 				continue
 			}
-			o, isObject := it.(map[string]any)
+			o, nests := it.(map[string]any)
 			switch {
-			case isObject && m[name] == string(segment.Nested):
+			case nests && m[name] == string(segment.Nested):
 				n := &segment.Doc{ID: d.ID, Values: map[string][]segment.Value{}, Nested: map[string][]*segment.Doc{}}
 				add(t, m, n, name+".", o)
 				d.Nested[name] = append(d.Nested[name], n)
-			case isObject && m[name] == string(segment.FlatObject):
+			case nests && m[name] == string(segment.FlatObject):
 				flat(d, name, name, o)
-			case isObject:
+			case nests:
 				add(t, m, d, name+".", o)
 			default:
 				leaf(t, m, d, name, it)
