@@ -83,6 +83,13 @@ func (w *writer) ours(e *Event) {
 		w.b = g.Last.UTC().AppendFormat(append(w.b, `","last":"`...), timeLayout)
 		w.b = append(strconv.AppendBool(append(w.b, `","exact":`...), g.Exact), '}')
 	}
+	if s := e.Skipped; s != nil {
+		w.name("audit_vigil_skipped")
+		w.b = appendString(append(w.b, `{"sink":`...), s.Sink)
+		w.b = strconv.AppendUint(append(w.b, `,"first_sequence":`...), s.First, 10)
+		w.b = strconv.AppendUint(append(w.b, `,"last_sequence":`...), s.Last, 10)
+		w.b = append(strconv.AppendUint(append(w.b, `,"events":`...), s.Events, 10), '}')
+	}
 }
 
 // name appends what precedes a value; names are ours and need no escapes.

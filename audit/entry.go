@@ -14,6 +14,7 @@ import (
 //	gap:    as event, but between category and document: generation u64, events u64, requests u64
 //	intent: the intent as a JSON object
 //	close:  the sequence number of the intent u64
+//	skip:   as event
 const entryVersion = 1
 
 type entryKind uint8
@@ -23,6 +24,7 @@ const (
 	kindIntent
 	kindClose
 	kindGap
+	kindSkip
 )
 
 // flagRequest marks the first event of an append that begins a request, so that requests can be counted.
@@ -75,7 +77,7 @@ func decodeEntry(b []byte) (stored, error) {
 		}
 		s.intent = binary.BigEndian.Uint64(b)
 		return s, nil
-	case kindEvent, kindGap:
+	case kindEvent, kindGap, kindSkip:
 		return decodeEvent(s, b)
 	default:
 		return stored{}, fmt.Errorf("entry has the unknown kind %d", s.kind)

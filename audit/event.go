@@ -30,8 +30,9 @@ const (
 	ExternalConfig       Category = "COMPLIANCE_EXTERNAL_CONFIG"
 )
 
-// Gap is the category of the one event that OpenSearch does not have: it tells how many events are missing because they
-// could not be recorded while audit.on_failure was allow. No configuration switches it off.
+// Gap is the category of the events that OpenSearch does not have: they tell how many events are missing because they
+// could not be recorded while audit.on_failure was allow, or which a sink never got because the log was full. No
+// configuration switches it off, and it goes to every sink.
 const Gap Category = "AUDIT_GAP"
 
 // Layer is the value of audit_request_layer. Compliance events have none.
@@ -106,6 +107,7 @@ type Event struct {
 	Recovered      string          // audit_vigil_recovered: "true" or "unknown", only on events found missing at start
 	Cut            *Cut            // audit_vigil_body; set by the trail
 	Gap            *Missing        // audit_vigil_gap; set by the trail on events of category Gap
+	Skipped        *Skipped        // audit_vigil_skipped; set by the trail on events of category Gap
 }
 
 // Cut tells of the text that the limit audit.max_body_bytes took from an event: the length in bytes and the SHA-256 in hex
@@ -124,4 +126,15 @@ type Missing struct {
 	First, Last time.Time
 	// Exact is false if the machine stopped meanwhile: the counts are then what the disk knew, a lower bound.
 	Exact bool
+}
+
+// Skipped tells of events that are in the log's order but were never given to a sink, because the log was full and the sink
+// is one that may be skipped. The sink acknowledged none of them.
+type Skipped struct {
+	Sink string `json:"sink"`
+	// First and Last are the sequence numbers of the range, both included; Events counts the events in it that were the
+	// sink's.
+	First  uint64 `json:"first_sequence"`
+	Last   uint64 `json:"last_sequence"`
+	Events uint64 `json:"events"`
 }

@@ -17,6 +17,7 @@ type metrics struct {
 	cut      prometheus.Counter
 	retries  *prometheus.CounterVec
 	rejected *prometheus.CounterVec
+	skipped  *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -39,6 +40,7 @@ func newMetrics() *metrics {
 		cut:      counter("bodies_cut_total", "Events whose body or difference was longer than audit.max_body_bytes."),
 		retries:  vec("sink_retries_total", "sink", "Batches that a sink did not take and will be offered again."),
 		rejected: vec("sink_rejected_total", "sink", "Events that a sink will never take, kept as dead letters."),
+		skipped:  vec("sink_skipped_total", "sink", "Events that a full log passed over because the sink had not taken them."),
 	}
 }
 
@@ -84,7 +86,7 @@ func newCollector(t *Trail) *collector {
 
 func (m *metrics) all() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.events, m.written, m.fsync, m.failures, m.missed, m.gaps, m.cut, m.retries, m.rejected,
+		m.events, m.written, m.fsync, m.failures, m.missed, m.gaps, m.cut, m.retries, m.rejected, m.skipped,
 	}
 }
 

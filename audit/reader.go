@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,18 +27,26 @@ type reader struct {
 	SinkOptions
 	dead *deadLetters
 
+	turn chan struct{} // holds one while somebody writes to the sink
+
 	mu       sync.Mutex
-	pos      uint64 // delivered
+	pos      uint64 // delivered or passed over
 	waiting  time.Time
 	rejected uint64
+	skipped  uint64
+	owed     []Entry // gap records that the log let go of before they were delivered
 	err      error
 	moved    chan struct{}
+	cancel   context.CancelCauseFunc // of the write that goes on, or nil
 }
 
 // Attach adds a sink, which Close will close. A new sink begins with the oldest event in the log, a known one where it stood.
 // Attach comes before Run.
 func (t *Trail) Attach(s Sink, o SinkOptions) error {
-	r := &reader{t: t, name: s.Name(), cursor: "sink." + s.Name(), sink: s, SinkOptions: o, moved: make(chan struct{})}
+	r := &reader{
+		t: t, name: s.Name(), cursor: "sink." + s.Name(), sink: s, SinkOptions: o,
+		moved: make(chan struct{}), turn: make(chan struct{}, 1),
+	}
 	for _, other := range t.sinks {
 		if other.name == r.name {
 			return fmt.Errorf("attach sink %s: there is one of this name", r.name)
@@ -61,6 +70,9 @@ func (t *Trail) Attach(s Sink, o SinkOptions) error {
 	if err := t.log.Commit(r.cursor, r.pos); err != nil {
 		return fmt.Errorf("attach sink %s: %w", r.name, err)
 	}
+	if err := r.readOwed(); err != nil {
+		return fmt.Errorf("attach sink %s: %w", r.name, err)
+	}
 	r.dead = &deadLetters{dir: t.dir, name: r.name, limit: r.DeadLetterBytes}
 	t.sinks = append(t.sinks, r)
 	return nil
@@ -69,11 +81,10 @@ func (t *Trail) Attach(s Sink, o SinkOptions) error {
 // run delivers until ctx ends.
 func (r *reader) run(ctx context.Context) error {
 	for failures := 0; ; {
-		after := r.position()
-		if err := r.t.log.Wait(ctx, after); err != nil {
+		if err := r.t.log.Wait(ctx, r.position()); err != nil {
 			return r.stopped(ctx, err)
 		}
-		err := r.deliverSome(ctx, after)
+		err := r.offer(ctx)
 		r.note(err)
 		if err == nil {
 			if failures > 0 {
@@ -114,6 +125,51 @@ func backoff(failures int) time.Duration {
 	return d - rand.N(d/4)
 }
 
+// take waits for the turn to write to the sink.
+func (r *reader) take(ctx context.Context) error {
+	select {
+	case r.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *reader) leave() { <-r.turn }
+
+// interrupt ends the write that goes on.
+func (r *reader) interrupt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cancel != nil {
+		r.cancel(errInterrupted)
+	}
+}
+
+// offer delivers the next batch in the reader's turn, unless a full log interrupts it.
+func (r *reader) offer(ctx context.Context) error {
+	if err := r.take(ctx); err != nil {
+		return err
+	}
+	defer r.leave()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r.mu.Lock()
+	r.cancel = cancel
+	r.mu.Unlock()
+	err := r.payOwed(ctx)
+	if err == nil {
+		err = r.deliverSome(ctx, r.position())
+	}
+	r.mu.Lock()
+	r.cancel = nil
+	r.mu.Unlock()
+	if err != nil && errors.Is(context.Cause(ctx), errInterrupted) {
+		return errInterrupted
+	}
+	return err
+}
+
 // deliverSome offers the next batch behind after.
 func (r *reader) deliverSome(ctx context.Context, after uint64) error {
 	entries, err := r.t.log.Read(after, r.BatchEntries, r.BatchBytes)
@@ -130,7 +186,7 @@ func (r *reader) deliverSome(ctx context.Context, after uint64) error {
 		return nil
 	}
 	last := entries[len(entries)-1].Seq
-	batch, err := deliverable(entries)
+	batch, err := r.deliverable(entries)
 	if err != nil {
 		return err
 	}
@@ -144,6 +200,17 @@ func (r *reader) deliverSome(ctx context.Context, after uint64) error {
 	return nil
 }
 
+// deliverable returns the entries that are the sink's.
+func (r *reader) deliverable(entries []wal.Entry) ([]Entry, error) {
+	batch, err := deliverable(entries)
+	if err != nil || len(r.Categories) == 0 {
+		return batch, err
+	}
+	return slices.DeleteFunc(batch, func(e Entry) bool {
+		return e.Category != Gap && !slices.Contains(r.Categories, e.Category)
+	}), nil
+}
+
 func deliverable(entries []wal.Entry) ([]Entry, error) {
 	batch := make([]Entry, 0, len(entries))
 	for _, e := range entries {
@@ -151,7 +218,7 @@ func deliverable(entries []wal.Entry) ([]Entry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("entry %d: %w", e.Seq, err)
 		}
-		if d.kind == kindEvent || d.kind == kindGap {
+		if d.kind == kindEvent || d.kind == kindGap || d.kind == kindSkip {
 			batch = append(batch, Entry{Seq: e.Seq, ID: e.ID(), Time: d.time, Category: d.category, Doc: d.doc})
 		}
 	}
@@ -196,7 +263,8 @@ func (r *reader) note(err error) {
 func (r *reader) advance(seq uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pos, r.waiting = seq, time.Time{}
+	// A write that a skip did not wait for ends behind it.
+	r.pos, r.waiting = max(r.pos, seq), time.Time{}
 	close(r.moved)
 	r.moved = make(chan struct{})
 }
@@ -221,7 +289,7 @@ func (r *reader) reach(ctx context.Context, seq uint64) error {
 func (r *reader) status(last uint64) SinkStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := SinkStatus{Name: r.name, Lag: last - min(r.pos, last), Rejected: r.rejected, Err: r.err}
+	s := SinkStatus{Name: r.name, Lag: last - min(r.pos, last), Rejected: r.rejected, Skipped: r.skipped, Err: r.err}
 	if !r.waiting.IsZero() {
 		s.Behind = max(time.Since(r.waiting), 0)
 	}

@@ -88,6 +88,7 @@ func (s *scan) add(e wal.Entry) error {
 		delete(s.open, d.intent)
 	case kindGap:
 		s.told = append(s.told, d.gap)
+	case kindSkip: // never counted as missing
 	case kindEvent:
 		if s.failedAt != 0 && e.Seq >= s.failedAt {
 			s.found.events++

@@ -23,9 +23,13 @@ func RedactHashes(s string) string {
 }
 
 // RedactBody returns what an event of the REST layer may say of a request's body: nothing of it if the path is that of
-// an account or user of the security API, under either prefix, and the body speaks of a password.
-// As OpenSearch 2.19.4 does; see compat/scenarios 08a create-user, 12 password-change.
+// an account or user of the security API, under either prefix, and the body speaks of a password, as OpenSearch 2.19.4 does
+// (see compat/scenarios 08a create-user, 12 password-change); and, beyond the original, nothing of the members that hold
+// credentials in the bodies of destinations, channels, snapshot repositories and reindexing from elsewhere.
 func RedactBody(path, body string) string {
+	if holdsCredentials(path) {
+		return redactMembers(body)
+	}
 	rest, ok := strings.CutPrefix(path, "/_plugins/_security/api/")
 	if !ok {
 		rest, ok = strings.CutPrefix(path, "/_opendistro/_security/api/")

@@ -19,7 +19,7 @@ type Entry struct {
 	Doc []byte
 }
 
-// Sink takes events somewhere. Write is called by one goroutine, with entries in order; an entry may come again under its ID,
+// Sink takes events somewhere. Write is never called twice at a time, and gets entries in order (a replay's among them); an entry may come again under its ID,
 // after a crash or a failed Write. If Write returns nil, none of the batch needs to be sent again. A [*RejectedError] says
 // the same, but names entries that the sink will never take: they go to the dead letters. Any other error means that
 // the batch comes again, after a while, for ever. The context ends when the trail stops.
@@ -56,6 +56,10 @@ type SinkOptions struct {
 	BatchBytes   int
 	// DeadLetterBytes bounds the file of rejected entries; 1 GiB by default. When it is reached the sink waits.
 	DeadLetterBytes int64
+	// Categories are those that the sink gets; all if empty. Gap records go to every sink.
+	Categories []Category
+	// SkipWhenFull lets a full log pass over what this sink has not taken, see [Skipped]. Otherwise the log waits for it.
+	SkipWhenFull bool
 }
 
 // SinkStatus is how a sink is doing.
@@ -66,6 +70,8 @@ type SinkStatus struct {
 	Behind time.Duration
 	// Rejected counts dead letters since the start.
 	Rejected uint64
+	// Skipped counts the events that a full log passed over since the start.
+	Skipped uint64
 	// Err is why the sink does not advance at the moment, nil if it does.
 	Err error
 }

@@ -87,6 +87,10 @@ type Trail struct {
 	gap     *gap
 	intents intents
 	sinks   []*reader
+
+	roomMu    sync.Mutex // held while room is made
+	roomTried time.Time
+
 	batches sync.Pool
 }
 
@@ -288,8 +292,10 @@ func (t *Trail) missOf(err error, s step, kept int) miss {
 
 // append makes a batch durable, and behind it what is to be told of a gap.
 func (t *Trail) append(ctx context.Context, b *batch) (first uint64, err error) {
-	if err := t.room(); err != nil {
-		return 0, err
+	if t.room() != nil {
+		if err := t.makeRoom(ctx); err != nil {
+			return 0, err
+		}
 	}
 	told, telling := t.gap.claim()
 	if telling {

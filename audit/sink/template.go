@@ -102,6 +102,9 @@ func properties() object {
 			"events": typed("long"), "requests": typed("long"), "first": typed("date"), "last": typed("date"),
 			"exact": typed("boolean"),
 		}},
+		"audit_vigil_skipped": object{"properties": object{
+			"sink": keyword(), "first_sequence": typed("long"), "last_sequence": typed("long"), "events": typed("long"),
+		}},
 	}
 	for _, name := range keywords {
 		p[name] = keyword()

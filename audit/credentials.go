@@ -1,0 +1,58 @@
+package audit
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/valyala/fastjson"
+)
+
+// credentialPaths begin the paths of requests whose bodies hold credentials of other systems.
+var credentialPaths = []string{
+	"/_plugins/_notifications/", "/_plugins/_alerting/destinations", "/_opendistro/_alerting/destinations",
+	"/_snapshot/", "/_reindex",
+}
+
+func holdsCredentials(path string) bool {
+	return slices.ContainsFunc(credentialPaths, func(p string) bool { return strings.HasPrefix(path, p) })
+}
+
+// credentialMembers are the names of members that hold credentials, or that may: a webhook's address often is one.
+var credentialMembers = []string{
+	"password", "pass", "passphrase", "secret", "token", "api_key", "apikey", "access_key", "secret_key", "session_token",
+	"authorization", "header_params", "headers", "query_params", "url", "path", "username", "credentials",
+}
+
+// redactMembers replaces the values of members that hold credentials, at any depth. A body that cannot be read says nothing.
+func redactMembers(body string) string {
+	var p fastjson.Parser
+	v, err := p.Parse(body)
+	if err != nil {
+		return redactedBody
+	}
+	var a fastjson.Arena
+	hide(v, &a)
+	return string(appendValue(nil, v))
+}
+
+func hide(v *fastjson.Value, a *fastjson.Arena) {
+	switch v.Type() {
+	case fastjson.TypeArray:
+		for _, e := range v.GetArray() {
+			hide(e, a)
+		}
+	case fastjson.TypeObject:
+		var secret []string
+		v.GetObject().Visit(func(key []byte, child *fastjson.Value) {
+			if slices.Contains(credentialMembers, strings.ToLower(string(key))) {
+				secret = append(secret, string(key))
+			} else {
+				hide(child, a)
+			}
+		})
+		for _, key := range secret {
+			v.Set(key, a.NewString(redactedBody))
+		}
+	default:
+	}
+}

@@ -1,0 +1,176 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"vigil/audit"
+	"vigil/audit/sinktest"
+)
+
+func newBroker(t testing.TB, o ...kfake.Opt) *kfake.Cluster {
+	t.Helper()
+	c, err := kfake.NewCluster(append(o, kfake.NumBrokers(1), kfake.SeedTopics(1, "audit"))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func newKafka(t testing.TB, c *kfake.Cluster, o KafkaOptions) *Kafka {
+	t.Helper()
+	o.Name, o.Brokers, o.Topic = "kafka", c.ListenAddrs(), "audit"
+	if o.Timeout == 0 {
+		o.Timeout = 5 * time.Second
+	}
+	s, err := NewKafka(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// consume reads the whole topic.
+func consume(t testing.TB, c *kfake.Cluster, o ...kgo.Opt) []sinktest.Delivery {
+	t.Helper()
+	end := c.PartitionInfo("audit", 0).HighWatermark
+	client, err := kgo.NewClient(append(o, kgo.SeedBrokers(c.ListenAddrs()...), kgo.ConsumeTopics("audit"),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxPartitionBytes(64<<20))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var list []sinktest.Delivery
+	for int64(len(list)) < end {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range fetches.Records() {
+			d := delivery(t, string(r.Value))
+			if d.ID != string(r.Key) {
+				t.Errorf("got key %s of event %s", r.Key, d.ID)
+			}
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// refuse makes the broker answer every produce request with an error.
+func refuse(c *kfake.Cluster, code *kerr.Error, when func(*kmsg.ProduceRequest) bool) {
+	c.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		p := req.(*kmsg.ProduceRequest)
+		if !when(p) {
+			return nil, nil, false
+		}
+		resp := p.ResponseKind().(*kmsg.ProduceResponse)
+		for _, topic := range p.Topics {
+			rt := kmsg.NewProduceResponseTopic()
+			rt.Topic, rt.TopicID = topic.Topic, topic.TopicID
+			for _, partition := range topic.Partitions {
+				rp := kmsg.NewProduceResponseTopicPartition()
+				rp.Partition, rp.ErrorCode = partition.Partition, code.Code
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+		return resp, nil, true
+	})
+}
+
+func TestKafkaConforms(t *testing.T) {
+	sinktest.Run(t, func(t *testing.T) sinktest.Harness {
+		c := newBroker(t)
+		broken := make(chan bool, 1)
+		broken <- false
+		refuse(c, kerr.ClusterAuthorizationFailed, func(*kmsg.ProduceRequest) bool {
+			b := <-broken
+			broken <- b
+			return b
+		})
+		return sinktest.Harness{
+			Sink:      WithFormat(newKafka(t, c, KafkaOptions{}), Native),
+			Delivered: func() []sinktest.Delivery { return consume(t, c) },
+			Break: func(b bool) {
+				<-broken
+				broken <- b
+			},
+		}
+	})
+}
+
+func TestKafkaRejectsWhatIsTooLargeForTheBroker(t *testing.T) {
+	c := newBroker(t)
+	refuse(c, kerr.MessageTooLarge, func(p *kmsg.ProduceRequest) bool {
+		n := 0
+		for _, topic := range p.Topics {
+			for _, partition := range topic.Partitions {
+				n += len(partition.Records)
+			}
+		}
+		return n > 2000
+	})
+	s := newKafka(t, c, KafkaOptions{})
+	defer s.Close()
+	batch := sinktest.Entries(1, 3)
+	batch[1].Doc = []byte(`{"a":"` + incompressible(20_000) + `"}`)
+	rejected, ok := errors.AsType[*audit.RejectedError](WithFormat(s, Native).Write(t.Context(), batch))
+	if !ok || len(rejected.Rejections) != 1 || rejected.Rejections[0].Entry.ID != batch[1].ID {
+		t.Fatalf("got %v, want the second event rejected", rejected)
+	}
+	if got := consume(t, c); len(got) != 2 || got[0].ID != batch[0].ID || got[1].ID != batch[2].ID {
+		t.Errorf("got %v, want the other two", got)
+	}
+}
+
+func incompressible(n int) string {
+	var b strings.Builder
+	for x := uint64(1); b.Len() < n; {
+		x = x*6364136223846793005 + 1442695040888963407
+		b.WriteByte("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_"[x>>58])
+	}
+	return b.String()
+}
+
+func TestKafkaLogsIn(t *testing.T) {
+	f := func(mechanism, broker, password string, want bool) {
+		t.Helper()
+		c := newBroker(t, kfake.EnableSASL(), kfake.Superuser(broker, "vigil", "right"))
+		s := newKafka(t, c, KafkaOptions{SASL: mechanism, Username: "vigil", Password: password, Timeout: 2 * time.Second})
+		defer s.Close()
+		err := s.Write(t.Context(), sinktest.Entries(1, 1))
+		if (err == nil) != want {
+			t.Errorf("%s with password %s: got %v, want success %t", mechanism, password, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), password) {
+			t.Errorf("the error repeats the password: %v", err)
+		}
+	}
+	f("plain", "PLAIN", "right", true)
+	f("scram-sha-256", "SCRAM-SHA-256", "right", true)
+	f("scram-sha-512", "SCRAM-SHA-512", "right", true)
+	f("scram-sha-256", "SCRAM-SHA-256", "canary", false)
+}
+
+func TestKafkaBrokerThatIsAwayFailsInTime(t *testing.T) {
+	c := newBroker(t)
+	s := newKafka(t, c, KafkaOptions{Timeout: 300 * time.Millisecond})
+	defer s.Close()
+	c.Close()
+	if err := s.Write(t.Context(), sinktest.Entries(1, 1)); err == nil {
+		t.Error("a batch was delivered to nobody")
+	}
+}
