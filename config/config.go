@@ -26,6 +26,7 @@ type Config struct {
 	Data     string   `yaml:"data"`
 	HTTP     HTTP     `yaml:"http"`
 	Cluster  Cluster  `yaml:"cluster"`
+	Store    Store    `yaml:"store"`
 	Security Security `yaml:"security"`
 	Audit    Audit    `yaml:"audit"`
 	Notify   Notify   `yaml:"notify"`
@@ -68,6 +69,7 @@ type TLS struct {
 // Cluster says what Vigil guards.
 type Cluster struct {
 	Embedded Embedded `yaml:"embedded"`
+	Upstream Upstream `yaml:"upstream"`
 }
 
 // Embedded is the engine that comes with Vigil.
@@ -96,6 +98,8 @@ type Audit struct {
 	// MaxBodyBytes cuts longer request bodies in events; the event then says the full length and digest.
 	MaxBodyBytes Bytes    `yaml:"max_body_bytes"`
 	Log          AuditLog `yaml:"log"`
+	// Sinks are the places that events are delivered to, by name; by default one, the index.
+	Sinks Sinks `yaml:"sinks"`
 }
 
 // AuditLog bounds the log that events are in before and after delivery.
@@ -137,7 +141,8 @@ func Default() Config {
 			IdleTimeout:       Duration(5 * time.Minute),
 			DrainTimeout:      Duration(30 * time.Second),
 		},
-		Cluster: Cluster{Embedded: Embedded{Path: "engine"}},
+		Cluster: Cluster{Embedded: Embedded{Path: "engine"}, Upstream: DefaultUpstream()},
+		Store:   Store{Place: "same"},
 		Security: Security{
 			RESTRoles:          []string{"all_access", "security_manager", "security_rest_api_access"},
 			CredentialCacheTTL: Duration(5 * time.Minute),
@@ -147,6 +152,7 @@ func Default() Config {
 			Index:        "'security-auditlog-'YYYY.MM.dd",
 			MaxBodyBytes: 4 << 20,
 			Log:          AuditLog{Keep: Duration(24 * time.Hour)},
+			Sinks:        DefaultSinks(),
 		},
 		Log: Log{Level: "info", Format: "text"},
 	}
@@ -213,6 +219,8 @@ func (c *Config) Validate() error {
 	if c.Audit.MaxBodyBytes > 24<<20 {
 		wrong("audit.max_body_bytes", "must be at most 24mb, so that an event fits into a frame of the log")
 	}
+	errs = append(errs, c.Audit.Sinks.validate()...)
+	errs = append(errs, c.validateUpstream()...)
 	errs = append(errs, c.validateListen()...)
 	return errors.Join(errs...)
 }
@@ -254,6 +262,12 @@ func isLoopback(host string) bool {
 
 // readSecrets replaces *_file settings by what the files hold, without the trailing newline.
 func (c *Config) readSecrets() error {
+	if err := c.Audit.Sinks.readSecrets(); err != nil {
+		return err
+	}
+	if err := c.Cluster.Upstream.readSecrets(); err != nil {
+		return err
+	}
 	file := c.Security.InitialAdminPasswordFile
 	if file == "" {
 		return nil
