@@ -1,0 +1,339 @@
+package cluster_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"vigil/cluster"
+	"vigil/engine"
+	"vigil/rest"
+)
+
+// fixture is a remote of a cluster that is the engine behind a socket, so that what it says can be compared with what the
+// engine says itself.
+type fixture struct {
+	t      *testing.T
+	remote *cluster.Remote
+	table  *rest.Table
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	e, err := engine.Open(engine.Options{Dir: t.TempDir(), ClusterName: "behind"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(e)
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := cluster.NewRemote(cluster.RemoteOptions{URLs: []*url.URL{u}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		s.Close()
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := r.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	table, err := rest.NewTable(rest.OpenSearch())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fixture{t, r, table}
+}
+
+// do sends a request with effects and returns its answer and what was said, one line for each action and write.
+func (f *fixture) do(fx *rest.Effects, method, target, body string) (status int, text string, said []string) {
+	f.t.Helper()
+	req := httptest.NewRequest(method, target, strings.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	call, err := f.table.Resolve(req)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if body != "" {
+		call.Body = []byte(body)
+	}
+	w := httptest.NewRecorder()
+	f.remote.ServeHTTP(w, req.WithContext(rest.WithEffects(rest.NewContext(f.t.Context(), call), fx)))
+	for _, a := range fx.Actions() {
+		line := fmt.Sprintf("%s %s %v", a.Name, a.Request, a.Resolved)
+		if a.Parent != "" {
+			line += " < " + string(a.Parent)
+		}
+		if a.Body != nil {
+			line += " " + string(a.Body)
+		}
+		var items strings.Builder
+		for _, i := range a.Items {
+			fmt.Fprintf(&items, " (%s %s/%s %s)", i.Op, i.Index, i.ID, i.Body)
+		}
+		said = append(said, line+items.String())
+	}
+	for _, wr := range fx.Writes() {
+		said = append(said, fmt.Sprintf("%s %s/%s v%d %s -> %s", wr.Operation, wr.Index, wr.ID, wr.Version, wr.Before, wr.After))
+	}
+	return w.Code, strings.TrimSpace(w.Body.String()), said
+}
+
+func watched() *rest.Effects {
+	return &rest.Effects{Watches: func(string) rest.Watch { return rest.Watch{Writes: true, Before: true} }}
+}
+
+func TestRemoteSaysWhatRequestsDid(t *testing.T) {
+	bulkOf := func(items string) string {
+		return "indices:data/write/bulk[s] BulkShardRequest [a] < indices:data/write/bulk " + items
+	}
+	text := `{"type":"text","fields":{"keyword":{"type":"keyword","ignore_above":256}}}`
+	steps := []struct {
+		name, method, path, body string
+		want                     []string
+	}{
+		{"a new index and a new field", "PUT", "/a/_doc/1", `{"f":"x"}`, []string{
+			"indices:admin/auto_create CreateIndexRequest [a] {}", bulkOf(`(index a/1 {"f":"x"})`),
+			`indices:admin/mapping/auto_put PutMappingRequest [a] {"_doc":{"properties":{"f":` + text + `}}}`,
+			`CREATE a/1 v1  -> {"f":"x"}`,
+		}},
+		{"nothing new", "PUT", "/a/_doc/1", `{"f":"y"}`, []string{bulkOf(`(index a/1 {"f":"y"})`), `UPDATE a/1 v2 {"f":"x"} -> {"f":"y"}`}},
+		{"a new field below an object", "PUT", "/a/_doc/2", `{"o":{"n":1}}`, []string{
+			bulkOf(`(index a/2 {"o":{"n":1}})`),
+			`indices:admin/mapping/auto_put PutMappingRequest [a] {"_doc":{"properties":{"o":{"properties":{"n":{"type":"long"}}}}}}`,
+			`CREATE a/2 v1  -> {"o":{"n":1}}`,
+		}},
+		{"another field below it", "PUT", "/a/_doc/2", `{"o":[{"n":1},{"m":true}]}`, []string{
+			bulkOf(`(index a/2 {"o":[{"n":1},{"m":true}]})`),
+			`indices:admin/mapping/auto_put PutMappingRequest [a] {"_doc":{"properties":{"o":{"properties":{"m":{"type":"boolean"}}}}}}`,
+			`UPDATE a/2 v2 {"o":{"n":1}} -> {"o":[{"n":1},{"m":true}]}`,
+		}},
+		{"an empty field makes no mapping", "PUT", "/a/_doc/2", `{"o":{"n":1},"none":null}`, []string{
+			bulkOf(`(index a/2 {"o":{"n":1},"none":null})`), `UPDATE a/2 v3 {"o":[{"n":1},{"m":true}]} -> {"o":{"n":1},"none":null}`,
+		}},
+		{"an update shows the partial document", "POST", "/a/_update/1", `{"doc":{"f":"z"}}`, []string{
+			bulkOf(`(update a/1 {"f":"z"})`), `UPDATE a/1 v3 {"f":"y"} -> {"f":"z"}`,
+		}},
+		{"an update whose answer shows a part", "POST", "/a/_update/1?_source=none", `{"doc":{"f":"w"}}`, []string{
+			bulkOf(`(update a/1 {"f":"w"})`), `UPDATE a/1 v4 {"f":"z"} -> {"f":"w"}`,
+		}},
+		{"a no-op is not a write", "POST", "/a/_update/1", `{"doc":{"f":"w"}}`, []string{bulkOf(`(update a/1 {"f":"w"})`)}},
+		{"a failure is not a write", "PUT", "/a/_create/1", `{"f":"z"}`, []string{bulkOf(`(create a/1 {"f":"z"})`)}},
+		{"a delete", "DELETE", "/a/_doc/1", ``, []string{bulkOf(`(delete a/1 )`), `DELETE a/1 v5 {"f":"w"} -> `}},
+		{"deleting a missing document is not a write", "DELETE", "/a/_doc/1", ``, []string{bulkOf(`(delete a/1 )`)}},
+		{"a bulk that writes a document three times", "POST", "/a/_bulk", "{\"index\":{\"_id\":\"5\"}}\n{\"f\":\"1\"}\n{\"update\":{\"_id\":\"5\"}}\n{\"doc\":{\"f\":\"2\"}}\n{\"delete\":{\"_id\":\"5\"}}\n", []string{
+			bulkOf(`(index a/5 {"f":"1"}) (update a/5 {"f":"2"}) (delete a/5 )`),
+			`CREATE a/5 v1  -> {"f":"1"}`, `UPDATE a/5 v2 {"f":"1"} -> {"f":"2"}`, `DELETE a/5 v3 {"f":"2"} -> `,
+		}},
+		{"reading says nothing", "GET", "/a/_search", ``, nil},
+		{"a mget asks for each shard", "POST", "/_mget", `{"docs":[{"_index":"a","_id":"1"},{"_index":"a","_id":"2"}]}`, []string{
+			"indices:data/read/mget[shard] MultiGetShardRequest [a]",
+		}},
+		{"a msearch for each search", "POST", "/_msearch", "{\"index\":\"a\"}\n{\"size\":1}\n{\"index\":\"n*\"}\n{}\n", []string{
+			`indices:data/read/search SearchRequest [a] < indices:data/read/msearch {"size":1}`,
+			`indices:data/read/search SearchRequest [] < indices:data/read/msearch {}`,
+		}},
+		{"a lookup in another index", "POST", "/a/_search", `{"query":{"terms":{"f":{"index":"b","id":"7","path":"x"}}}}`, []string{
+			"indices:data/read/get GetRequest [b] < indices:data/read/search",
+		}},
+		{"a lookup behind an escape", "POST", "/a/_search", `{"query":{"terms":{"f":{"inde\u0078":"b","i\u0064":"7","path":"x"}}}}`, []string{
+			"indices:data/read/get GetRequest [b] < indices:data/read/search",
+		}},
+	}
+	f := newFixture(t)
+	for _, s := range steps {
+		_, answer, said := f.do(watched(), s.method, s.path, s.body)
+		if diff := cmp.Diff(s.want, said); diff != "" {
+			t.Errorf("%s (-want +got):\n%s\nanswer: %s", s.name, diff, answer)
+		}
+	}
+}
+
+func TestRemoteTellsOnlyWhatIsWanted(t *testing.T) {
+	f := newFixture(t)
+	f.do(&rest.Effects{}, "PUT", "/a/_doc/1", `{"f":1}`)
+	if _, _, said := f.do(&rest.Effects{}, "PUT", "/a/_doc/1", `{"f":2}`); len(said) != 1 {
+		t.Errorf("unwatched: got %q", said)
+	}
+	fx := &rest.Effects{Watches: func(string) rest.Watch { return rest.Watch{Writes: true} }}
+	if _, _, said := f.do(fx, "PUT", "/a/_doc/1", `{"f":3}`); said[len(said)-1] != `UPDATE a/1 v3  -> {"f":3}` {
+		t.Errorf("without the document before: got %q", said)
+	}
+}
+
+func TestRemoteAnswersAreThoseOfTheCluster(t *testing.T) {
+	f := newFixture(t)
+	for _, tc := range []struct{ method, path, body, want string }{
+		{"PUT", "/a/_doc/1?filter_path=result", `{"f":1}`, `{"result":"created"}`},
+		{"POST", "/a/_update/1?filter_path=result,get", `{"doc":{"f":2}}`, `{"result":"updated"}`},
+		{"POST", "/a/_update/1?filter_path=result,get._source&_source=true", `{"doc":{"f":3}}`, `{"result":"updated","get":{"_source":{"f":3}}}`},
+		{"POST", "/_bulk?filter_path=items.*.get,items.*.status,errors", "{\"update\":{\"_index\":\"a\",\"_id\":\"1\"}}\n{\"doc\":{\"f\":4}}\n", `{"errors":false,"items":[{"update":{"status":200}}]}`},
+		{"POST", "/_bulk?filter_path=items.*.get._source", "{\"update\":{\"_index\":\"a\",\"_id\":\"1\",\"_source\":true}}\n{\"doc\":{\"f\":5}}\n", `{"items":[{"update":{"get":{"_source":{"f":5}}}}]}`},
+	} {
+		if _, got, _ := f.do(watched(), tc.method, tc.path, tc.body); got != tc.want {
+			t.Errorf("%s %s:\ngot  %s\nwant %s", tc.method, tc.path, got, tc.want)
+		}
+	}
+}
+
+// denying refuses the actions of that name on the indices.
+func denying(name rest.ActionName, indices ...string) *rest.Effects {
+	fx := watched()
+	fx.Allow = func(a rest.Action) error {
+		if a.Name == name && slices.ContainsFunc(a.Resolved, func(x string) bool { return slices.Contains(indices, x) }) {
+			return rest.Errorf(http.StatusForbidden, "security_exception", "no permissions for [%s]", name)
+		}
+		return nil
+	}
+	return fx
+}
+
+func TestRemoteDoesNotRunWhatIsDenied(t *testing.T) {
+	f := newFixture(t)
+	must := func(want int, method, path, body string) string {
+		t.Helper()
+		status, text, _ := f.do(&rest.Effects{}, method, path, body)
+		if status != want {
+			t.Errorf("%s %s: got %d %s, want %d", method, path, status, text, want)
+		}
+		return text
+	}
+	must(201, "PUT", "/a/_doc/1", `{"n":1}`)
+	must(201, "PUT", "/secret/_doc/1", `{"n":1}`)
+
+	status, text, _ := f.do(denying("indices:data/write/bulk[s]", "secret"), "PUT", "/secret/_doc/2", `{"n":2}`)
+	if status != 403 || !strings.Contains(text, "security_exception") {
+		t.Errorf("denied document: got %d %s", status, text)
+	}
+	must(404, "GET", "/secret/_doc/2", "")
+	half := "{\"index\":{\"_index\":\"secret\",\"_id\":\"2\"}}\n{\"n\":2}\n{\"index\":{\"_index\":\"a\",\"_id\":\"2\"}}\n{\"n\":2}\n{\"delete\":{\"_index\":\"secret\",\"_id\":\"1\"}}\n{\"delete\":{\"_index\":\"a\",\"_id\":\"1\"}}\n"
+	_, text, _ = f.do(denying("indices:data/write/bulk[s]", "secret"), "POST", "/_bulk", half)
+	var bulk struct {
+		Errors bool
+		Items  []map[string]struct{ Status int }
+	}
+	if err := json.Unmarshal([]byte(text), &bulk); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, item := range bulk.Items {
+		op := slices.Collect(maps.Keys(item))[0]
+		got = append(got, fmt.Sprint(op, " ", item[op].Status))
+	}
+	if diff := cmp.Diff([]string{"index 403", "index 201", "delete 403", "delete 200"}, got); diff != "" || !bulk.Errors {
+		t.Errorf("half-denied bulk (-want +got):\n%s\n%s", diff, text)
+	}
+	must(200, "GET", "/secret/_doc/1", "")
+	must(404, "GET", "/secret/_doc/2", "")
+
+	status, text, _ = f.do(denying("indices:admin/mapping/auto_put", "a"), "PUT", "/a/_doc/3", `{"extra":1}`)
+	if status != 403 || !json.Valid([]byte(text)) {
+		t.Errorf("denied mapping: got %d %s", status, text)
+	}
+	status, _, _ = f.do(denying("indices:admin/auto_create", "new"), "PUT", "/new/_doc/1", `{}`)
+	if status != 403 {
+		t.Errorf("denied auto_create: got %d", status)
+	}
+	must(404, "HEAD", "/new", "")
+
+	_, text, _ = f.do(denying("indices:data/read/search", "secret"), "POST", "/_msearch", "{\"index\":\"a\"}\n{\"size\":0}\n{\"index\":\"secret\"}\n{\"size\":0}\n")
+	if ok, no := strings.Index(text, `"status":200`), strings.Index(text, `"status":403`); ok < 0 || no < ok {
+		t.Errorf("half-denied msearch: got %s", text)
+	}
+	for _, body := range []string{
+		`{"docs":[{"_index":"a","_id":"2"},{"_index":"secret","_id":"1"}]}`,
+		`{"docs":[{"_id":"2","_index":"a"},{"_id":1,"_index":"secret","_source":true}]}`,
+	} {
+		_, text, _ = f.do(denying("indices:data/read/mget[shard]", "secret"), "POST", "/_mget", body)
+		if strings.Count(text, `"found":true`) != 1 || strings.Count(text, `"type":"security_exception"`) != 2 {
+			t.Errorf("half-denied mget: got %s", text)
+		}
+	}
+	status, text, _ = f.do(denying("indices:data/read/get", "secret"), "POST", "/a/_search", `{"query":{"terms":{"n":{"index":"secret","id":"1","path":"n"}}}}`)
+	if status != 403 {
+		t.Errorf("denied lookup: got %d %s", status, text)
+	}
+}
+
+func TestRemoteRefusesWhatItCannotJudge(t *testing.T) {
+	f := newFixture(t)
+	for _, tc := range []struct {
+		method, path, body string
+		want               int
+	}{
+		{"POST", "/_bulk/stream", "{}\n", 501},
+		{"POST", "/_search/template", `{"source":"{}"}`, 501},
+		{"POST", "/_msearch/template", "{}\n{}\n", 501},
+		{"POST", "/a/_rank_eval", `{}`, 501},
+		{"POST", "/a/_update_by_query", `{}`, 501},
+		{"POST", "/_reindex", `{"source":{"index":"b"},"dest":{"index":"a"}}`, 501},
+		{"POST", "/_mget", `{docs:[{_index:"a"}]}`, 400},
+		{"POST", "/a/_search", `{"index": {`, 400},
+	} {
+		f.do(&rest.Effects{}, "PUT", "/a/_doc/1", `{"f":1}`)
+		if status, text, _ := f.do(watched(), tc.method, tc.path, tc.body); status != tc.want {
+			t.Errorf("%s %s: got %d %s, want %d", tc.method, tc.path, status, text, tc.want)
+		}
+	}
+}
+
+func TestRemoteResolvesNamesAsTheEngineDoes(t *testing.T) {
+	f := newFixture(t)
+	for path, body := range map[string]string{
+		"/logs-a": `{"aliases":{"logs":{}}}`, "/logs-b": `{"settings":{"hidden":true,"number_of_shards":3},"aliases":{"logs":{"is_write_index":true}}}`,
+		"/.sys": `{}`, "/logs-2026.01.02": `{}`,
+	} {
+		if status, text, _ := f.do(&rest.Effects{}, "PUT", path, body); status != 200 {
+			t.Fatalf("%s: %d %s", path, status, text)
+		}
+	}
+	all := []string{".sys", "logs-2026.01.02", "logs-a", "logs-b"}
+	for _, tc := range []struct {
+		exprs         string
+		want, missing []string
+	}{
+		{"", all, nil},
+		{"_all", all, nil},
+		{"*", all, nil},
+		{"logs-*,-logs-b", []string{"logs-2026.01.02", "logs-a"}, nil},
+		{"logs", []string{"logs-a", "logs-b"}, nil},
+		{"lo*s", []string{"logs-a", "logs-b"}, nil},
+		{"logs-a,nope", []string{"logs-a"}, []string{"nope"}},
+		{"-logs-a", nil, []string{"-logs-a"}},
+		{"no*", nil, nil},
+	} {
+		var exprs []string
+		if tc.exprs != "" {
+			exprs = strings.Split(tc.exprs, ",")
+		}
+		got, missing := f.remote.Resolve(exprs)
+		if !slices.Equal(got, tc.want) || !slices.Equal(missing, tc.missing) {
+			t.Errorf("%q: got %q missing %q, want %q missing %q", tc.exprs, got, missing, tc.want, tc.missing)
+		}
+	}
+	if got := f.remote.Shards("logs-b"); got != 3 {
+		t.Errorf("got %d shards, want 3", got)
+	}
+	if got := f.remote.Aliases("logs-b"); !slices.Equal(got, []string{"logs"}) {
+		t.Errorf("got aliases %q", got)
+	}
+	if _, _, said := f.do(watched(), "PUT", "/logs/_doc/1", `{"f":1}`); !strings.Contains(said[len(said)-1], "CREATE logs-b/1") {
+		t.Errorf("a write to an alias: got %q", said)
+	}
+	f.do(&rest.Effects{}, "DELETE", "/logs-a", "")
+	if got, _ := f.remote.Resolve([]string{"logs-a"}); got != nil {
+		t.Errorf("a deleted index is still known: %q", got)
+	}
+}

@@ -1,0 +1,218 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"vigil/rest"
+)
+
+// passage is one request on its way through a [Remote].
+type passage struct {
+	r    *Remote
+	w    http.ResponseWriter
+	req  *http.Request
+	call *rest.Call
+	fx   *rest.Effects
+}
+
+// serve passes the request on, in the way that its operation needs. An error is the answer.
+func (x *passage) serve() error {
+	if x.call.Route.Changes {
+		// Once the cluster has begun to change something, what became of it is recorded, whether the client waits or not.
+		x.req = x.req.WithContext(context.WithoutCancel(x.req.Context()))
+	}
+	if x.fx == nil {
+		x.r.pass(x.w, x.req)
+		return nil
+	}
+	if err := x.hide(); err != nil {
+		return err
+	}
+	if err := x.readable(); err != nil {
+		return err
+	}
+	switch x.call.Route.Op {
+	case "index", "create", "update", "delete":
+		return x.single()
+	case "bulk":
+		return x.bulk()
+	case "mget", "mtermvectors":
+		return x.documents()
+	case "msearch":
+		return x.searches()
+	case "nodes.info":
+		return x.nodesInfo()
+	case "bulk_stream", "msearch_template", "search_template", "rank_eval":
+		return notBuilt("[%s] cannot be judged in front of a remote cluster yet", x.call.Route.Op)
+	case "update_by_query", "delete_by_query", "reindex":
+		if err := x.unwatched(); err != nil {
+			return err
+		}
+	}
+	if err := x.lookups(x.call.Body, 0); err != nil {
+		return err
+	}
+	x.r.pass(x.w, x.req)
+	if x.call.Route.Changes {
+		x.refresh()
+	}
+	return nil
+}
+
+func notBuilt(format string, args ...any) error {
+	return rest.Errorf(http.StatusNotImplemented, "unsupported_operation_exception", format, args...)
+}
+
+// refresh reads the names anew after a request that may have changed them. The answer stands; a failure is for the log.
+func (x *passage) refresh() {
+	if err := x.r.Refresh(x.req.Context()); err != nil {
+		x.r.log.WarnContext(x.req.Context(), "the names of the cluster could not be read", "error", err)
+	}
+}
+
+// hide takes the indices out of the request whose documents the caller must not see.
+func (x *passage) hide() error {
+	if len(x.call.Hidden) == 0 {
+		return nil
+	}
+	if x.call.Route.Targets != rest.TargetPath {
+		return rest.Errorf(http.StatusForbidden, "security_exception", "no permissions for []")
+	}
+	left := x.r.without(x.call.Indices, x.call.Hidden)
+	if len(left) == 0 {
+		return rest.Errorf(http.StatusForbidden, "security_exception", "no permissions for []")
+	}
+	call := *x.call
+	call.Vars = maps.Clone(call.Vars)
+	if call.Vars == nil {
+		call.Vars = map[string]string{}
+	}
+	route := *call.Route
+	if !strings.Contains(route.Path, "{index}") {
+		route.Path = "/{index}" + route.Path
+	}
+	call.Route, call.Vars["index"], call.Indices = &route, strings.Join(left, ","), left
+	x.call = &call
+	x.req = x.req.WithContext(rest.NewContext(x.req.Context(), &call))
+	return nil
+}
+
+// unwatched refuses requests that write documents within the cluster where somebody wants to know which.
+func (x *passage) unwatched() error {
+	exprs := x.call.Indices
+	if x.call.Route.Op == "reindex" {
+		var body struct {
+			Dest struct {
+				Index string `json:"index"`
+			} `json:"dest"`
+		}
+		if err := json.Unmarshal(x.call.Body, &body); err != nil {
+			return unreadableBody(err)
+		}
+		exprs = []string{body.Dest.Index}
+	}
+	concrete, missing := x.r.Resolve(exprs)
+	for _, index := range append(concrete, missing...) {
+		if x.fx.Wants(index).Writes {
+			return notBuilt("[%s] to [%s], whose writes are watched, is not possible in front of a remote cluster yet", x.call.Route.Op, index)
+		}
+	}
+	return nil
+}
+
+func unreadableBody(err error) error {
+	return rest.Errorf(http.StatusBadRequest, "parse_exception", "the request body is not JSON: %w", err)
+}
+
+// readable refuses a body that must be understood here and cannot be: in it the cluster might find names that nobody judged.
+func (x *passage) readable() error {
+	if len(x.call.Body) == 0 || x.call.Route.Body == rest.BodyNone {
+		return nil
+	}
+	kind, _, _ := strings.Cut(x.req.Header.Get("Content-Type"), ";")
+	if kind == "" {
+		kind, _ = x.call.Param("source_content_type")
+	}
+	switch kind = strings.ToLower(strings.TrimSpace(kind)); {
+	case kind == "application/json", kind == "application/x-ndjson", strings.HasPrefix(kind, "application/vnd.") && strings.HasSuffix(kind, "json"):
+		return nil
+	}
+	return rest.Errorf(http.StatusNotAcceptable, "", "Content-Type header [%s] is not supported in front of a remote cluster", kind)
+}
+
+// fetch sends the request on, with another body, and reads the answer whole: as plain JSON without what takes members out of it.
+// more are query parameters to add.
+func (x *passage) fetch(body []byte, more url.Values) (Response, error) {
+	call := *x.call
+	call.Query = maps.Clone(call.Query)
+	if call.Query == nil {
+		call.Query = url.Values{}
+	}
+	for _, name := range []string{"filter_path", "format", "pretty", "source", "source_content_type"} {
+		delete(call.Query, name)
+	}
+	maps.Copy(call.Query, more)
+	ctx := x.req.Context()
+	if !call.Route.Changes {
+		ctx = repeatable(ctx)
+	}
+	req, err := http.NewRequestWithContext(ctx, x.req.Method, "http://cluster/", bytes.NewReader(body))
+	if err != nil {
+		return Response{}, err
+	}
+	address(req.URL, &call)
+	for _, name := range passedHeaders {
+		if v := x.req.Header.Values(name); len(v) > 0 && name != "Accept-Encoding" {
+			req.Header[name] = v
+		}
+	}
+	req.Header.Set("Accept", "application/json")
+	if kind, ok := x.call.Param("source_content_type"); ok && req.Header.Get("Content-Type") == "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	resp, err := x.r.nodes.RoundTrip(req)
+	if err != nil {
+		return Response{}, unreachable(err)
+	}
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	err = errors.Join(err, resp.Body.Close())
+	if err == nil && len(b) > maxAnswer {
+		err = errors.New("the answer is too long to be read")
+	}
+	if err == nil {
+		err = received(resp)
+	}
+	if err != nil {
+		return Response{}, unreachable(err)
+	}
+	return Response{Status: resp.StatusCode, Header: resp.Header, Body: b}, nil
+}
+
+// connectionHeaders are those of an answer that was read and is written anew.
+var connectionHeaders = []string{"Connection", "Keep-Alive", "Transfer-Encoding", "Trailer", "Upgrade", "Content-Length", "Content-Encoding", "Content-Type"}
+
+// answer writes an answer that was read, with the filter and format that the client asked for.
+func (x *passage) answer(resp Response) {
+	for name, v := range resp.Header {
+		if !slices.Contains(connectionHeaders, name) {
+			x.w.Header()[name] = v
+		}
+	}
+	if resp.Status >= http.StatusBadRequest || !json.Valid(resp.Body) {
+		x.w.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
+		x.w.WriteHeader(resp.Status)
+		// The status line has left; a client that went away is all that can fail here.
+		_, _ = x.w.Write(resp.Body)
+		return
+	}
+	rest.Answer(x.w, x.req, resp.Status, json.RawMessage(resp.Body))
+}
