@@ -14,6 +14,7 @@ type actionWire struct {
 	ThrottleEnabled bool        `json:"throttle_enabled"`
 	SubjectTemplate *scriptWire `json:"subject_template,omitempty"`
 	Throttle        *Throttle   `json:"throttle,omitempty"`
+	Policy          *Policy     `json:"action_execution_policy,omitempty"`
 }
 
 type scriptWire struct {
@@ -23,7 +24,7 @@ type scriptWire struct {
 }
 
 // parseAction is strict about unknown members, as OpenSearch is of actions alone.
-func parseAction(raw json.RawMessage) (Action, error) {
+func parseAction(raw json.RawMessage, t MonitorType) (Action, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &members); err != nil {
 		return Action{}, errorf(BadArgument, "an action is an object")
@@ -50,6 +51,13 @@ func parseAction(raw json.RawMessage) (Action, error) {
 	}
 	if a.Throttle > maxThrottle {
 		return Action{}, errorf(BadArgument, "Can only set throttle period less than or equal to [%s]", "24h")
+	}
+	switch {
+	case a.Policy == nil:
+	case t == QueryLevel:
+		return Action{}, errorf(Unsupported, "action_execution_policy is not supported for query level monitors")
+	case a.Policy.PerExecution && throttled:
+		return Action{}, errorf(BadArgument, "Throttling is currently not supported for per execution action scope")
 	}
 	return a, nil
 }
@@ -82,9 +90,11 @@ func (a *Action) read(name string, value json.RawMessage, throttled *bool) (err 
 		}
 		return a.readThrottle(value)
 	case "action_execution_policy":
-		if !isNull(value) {
-			return errorf(Unsupported, "action_execution_policy is not supported for query level monitors")
+		if isNull(value) {
+			return nil
 		}
+		a.Policy, err = parsePolicy(value)
+		return err
 	default:
 		return errorf(BadState, "Unexpected field: %s, while parsing action", name)
 	}
@@ -120,7 +130,7 @@ func parseTemplate(value json.RawMessage) (Script, error) {
 func (a *Action) wire() actionWire {
 	w := actionWire{
 		ID: a.ID, Name: &a.Name, DestinationID: &a.DestinationID, MessageTemplate: a.Message.wire(),
-		ThrottleEnabled: a.Throttle > 0, Throttle: a.ThrottleValue,
+		ThrottleEnabled: a.Throttle > 0, Throttle: a.ThrottleValue, Policy: a.Policy,
 	}
 	if a.Subject.Lang != "" {
 		w.SubjectTemplate = a.Subject.wire()

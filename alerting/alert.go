@@ -54,6 +54,11 @@ type Alert struct {
 	Nudged bool
 	// Owed are messages that were decided upon and not delivered yet. They are stored with the alert, in one write.
 	Owed []Delivery
+	// Bucket is what an alert of a bucket-level monitor is about; nil for all others, and for errors.
+	Bucket *AlertBucket
+	// FindingIDs and RelatedDocIDs ("id|index") are what an alert of a document-level monitor is about.
+	FindingIDs    []string
+	RelatedDocIDs []string
 	// MonitorUser is who may see the alert where backend roles decide.
 	MonitorUser *User
 	// seq names the stored document for the next conditional write; nil for one that is not stored.
@@ -100,6 +105,7 @@ type alertWire struct {
 	LastNotification *int64            `json:"last_notification_time"`
 	EndTime          *int64            `json:"end_time"`
 	AcknowledgedTime *int64            `json:"acknowledged_time"`
+	Bucket           *AlertBucket      `json:"agg_alert_content,omitempty"`
 	// What follows is stored only.
 	MonitorUser *User      `json:"monitor_user,omitempty"`
 	Nudged      bool       `json:"vigil_nudged,omitempty"`
@@ -125,13 +131,19 @@ func (a *Alert) wire() alertWire {
 	w := alertWire{
 		ID: a.ID, Version: a.Version, MonitorID: a.MonitorID, AssociatedAlerts: []string{}, SchemaVersion: alertSchema,
 		MonitorVersion: a.MonitorVersion, MonitorName: a.MonitorName, ExecutionID: a.ExecutionID,
-		TriggerID: a.TriggerID, TriggerName: a.TriggerName, FindingIDs: []string{}, RelatedDocIDs: []string{},
+		TriggerID: a.TriggerID, TriggerName: a.TriggerName, FindingIDs: a.FindingIDs, RelatedDocIDs: a.RelatedDocIDs,
 		State: a.State, AlertHistory: a.ErrorHistory, Severity: a.Severity, ActionResults: a.ActionResults,
 		StartTime: millis(a.StartTime), LastNotification: millis(a.LastNotification), EndTime: millis(a.EndTime),
-		AcknowledgedTime: millis(a.AcknowledgedTime),
+		AcknowledgedTime: millis(a.AcknowledgedTime), Bucket: a.Bucket,
 	}
 	if a.ErrorMessage != "" {
 		w.ErrorMessage = &a.ErrorMessage
+	}
+	if w.FindingIDs == nil {
+		w.FindingIDs = []string{}
+	}
+	if w.RelatedDocIDs == nil {
+		w.RelatedDocIDs = []string{}
 	}
 	if w.AlertHistory == nil {
 		w.AlertHistory = []AlertError{}
@@ -154,11 +166,18 @@ func parseAlert(source json.RawMessage) (Alert, error) {
 		ErrorHistory: w.AlertHistory, ActionResults: w.ActionResults,
 		StartTime: fromMillis(w.StartTime), LastNotification: fromMillis(w.LastNotification), EndTime: fromMillis(w.EndTime),
 		AcknowledgedTime: fromMillis(w.AcknowledgedTime), Nudged: w.Nudged, Owed: w.Outbox, MonitorUser: w.MonitorUser,
+		Bucket: w.Bucket, FindingIDs: w.FindingIDs, RelatedDocIDs: w.RelatedDocIDs,
 	}
 	if w.ErrorMessage != nil {
 		a.ErrorMessage = *w.ErrorMessage
 	}
 	return a, nil
+}
+
+// belongsToHistory reports whether nothing more becomes of the alert. As in OpenSearch that is so of an alert of a
+// document-level monitor as soon as it is acknowledged.
+func (a *Alert) belongsToHistory() bool {
+	return a.State.IsFinal() || a.State == Acknowledged && len(a.FindingIDs) > 0
 }
 
 // clone returns a copy that shares nothing with a.

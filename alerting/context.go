@@ -3,6 +3,8 @@ package alerting
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"strings"
 	"time"
 
 	"vigil/script"
@@ -15,6 +17,8 @@ type runContext struct {
 	alert    *Alert
 	results  []any
 	template map[string]any
+	// extra is what ctx has in messages of other monitors than those of query level.
+	extra map[string]any
 }
 
 var _ script.Object = (*runContext)(nil)
@@ -88,8 +92,11 @@ func (c *runContext) forTemplate() map[string]any {
 		"periodStart": instant(c.e.PeriodStart),
 		"periodEnd":   instant(c.e.PeriodEnd),
 		"error":       c.e.InputError,
-		"alert":       c.alert.forTemplate(),
 	}
+	if m.Type == QueryLevel {
+		c.template["alert"] = c.alert.forTemplate()
+	}
+	maps.Copy(c.template, c.extra)
 	return c.template
 }
 
@@ -106,6 +113,14 @@ func (s Schedule) forTemplate() map[string]any {
 func inputList(m *Monitor) []any {
 	out := make([]any, 0, len(m.Inputs))
 	for _, in := range m.Inputs {
+		if in.Doc != nil {
+			queries := make([]any, len(in.Doc.Queries))
+			for i, q := range in.Doc.Queries {
+				queries[i] = map[string]any{"id": q.ID, "name": q.Name, "query": q.Query, "tags": anyList(q.Tags)}
+			}
+			out = append(out, map[string]any{"indices": anyList(in.Doc.Indices), "queries": queries})
+			continue
+		}
 		indices := make([]any, len(in.Search.Indices))
 		for i, name := range in.Search.Indices {
 			indices[i] = name
@@ -119,12 +134,16 @@ func (a *Alert) forTemplate() any {
 	if a == nil {
 		return nil
 	}
-	return map[string]any{
+	out := map[string]any{
 		"id": a.ID, "version": a.Version, "state": string(a.State), "severity": a.Severity,
 		"start_time": millisOrNil(a.StartTime), "end_time": millisOrNil(a.EndTime),
 		"acknowledged_time": millisOrNil(a.AcknowledgedTime), "last_notification_time": millisOrNil(a.LastNotification),
 		"error_message": orNil(a.ErrorMessage), "execution_id": a.ExecutionID, "workflow_id": "", "workflow_name": "",
 	}
+	if b := a.Bucket; b != nil {
+		out["bucket_keys"], out["parent_bucket_path"] = strings.Join(b.Keys, ","), b.Parent
+	}
+	return out
 }
 
 func millisOrNil(t time.Time) any {

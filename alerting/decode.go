@@ -89,6 +89,12 @@ func (w *monitorWire) readInputs(m *Monitor) error {
 			return err
 		}
 		m.Inputs = append(m.Inputs, in)
+		if (in.Doc != nil) != (m.Type == DocLevel) {
+			return errorf(BadArgument, "Unsupported input for monitor type [%s]", m.Type)
+		}
+		if m.Type == BucketLevel && !in.Search.hasAggregations() {
+			return errorf(BadArgument, "At least one aggregation is required for the input")
+		}
 	}
 	return nil
 }
@@ -99,6 +105,10 @@ func parseInput(raw json.RawMessage) (Input, error) {
 		return Input{}, errorf(BadArgument, "an input is an object with one member")
 	}
 	for name, body := range in {
+		if name == "doc_level_input" {
+			in, err := parseDocInput(body)
+			return Input{Doc: in}, err
+		}
 		if name != "search" {
 			return Input{}, errorf(Unsupported, "input [%s] is not supported", name)
 		}
@@ -175,21 +185,35 @@ func parseTrigger(raw json.RawMessage, t MonitorType) (Trigger, error) {
 	if err := json.Unmarshal(raw, &members); err != nil {
 		return Trigger{}, errorf(BadArgument, "a trigger is an object")
 	}
-	if inner, ok := members["query_level_trigger"]; ok {
+	if inner, ok := members[t.wrapper()]; ok {
 		raw = inner
 	} else if len(members) == 1 {
 		for name := range members {
 			return Trigger{}, errorf(BadArgument, "Incompatible trigger [%s] for monitor type [%s]", name, t)
 		}
 	}
+	return readTrigger(raw, t)
+}
+
+// wrapper is the member that holds a trigger of the type.
+func (t MonitorType) wrapper() string {
+	switch t {
+	case BucketLevel:
+		return "bucket_level_trigger"
+	case DocLevel:
+		return "document_level_trigger"
+	case QueryLevel, ClusterMetrics:
+	}
+	return "query_level_trigger"
+}
+
+func readTrigger(raw json.RawMessage, t MonitorType) (Trigger, error) {
 	var w struct {
-		ID        string  `json:"id"`
-		Name      *string `json:"name"`
-		Severity  *string `json:"severity"`
-		Condition struct {
-			Script json.RawMessage `json:"script"`
-		} `json:"condition"`
-		Actions []json.RawMessage `json:"actions"`
+		ID        string            `json:"id"`
+		Name      *string           `json:"name"`
+		Severity  *string           `json:"severity"`
+		Condition json.RawMessage   `json:"condition"`
+		Actions   []json.RawMessage `json:"actions"`
 	}
 	if err := json.Unmarshal(raw, &w); err != nil {
 		return Trigger{}, errorf(BadArgument, "trigger: %w", err)
@@ -199,27 +223,45 @@ func parseTrigger(raw json.RawMessage, t MonitorType) (Trigger, error) {
 		return Trigger{}, errorf(BadArgument, "Trigger name is null")
 	case w.Severity == nil:
 		return Trigger{}, errorf(BadArgument, "Trigger severity is null")
-	case isNull(w.Condition.Script):
-		return Trigger{}, errorf(BadArgument, "Trigger condition is null")
 	case len(w.Actions) > maxActions:
 		return Trigger{}, errorf(BadArgument, "trigger [%s] has more than %d actions", *w.Name, maxActions)
 	}
 	out := Trigger{ID: w.ID, Name: *w.Name, Severity: *w.Severity}
-	var err error
-	if out.Condition, err = parseScript(w.Condition.Script, painlessLang); err != nil {
+	if err := out.readCondition(w.Condition, t); err != nil {
 		return Trigger{}, err
 	}
-	if out.Condition.Lang != painlessLang {
-		return Trigger{}, errorf(BadArgument, "Invalid script language. Allowed languages are [painless]")
-	}
 	for _, rawAction := range w.Actions {
-		a, err := parseAction(rawAction)
+		a, err := parseAction(rawAction, t)
 		if err != nil {
 			return Trigger{}, err
 		}
 		out.Actions = append(out.Actions, a)
 	}
 	return out, nil
+}
+
+func (t *Trigger) readCondition(raw json.RawMessage, kind MonitorType) (err error) {
+	var w struct {
+		Script json.RawMessage `json:"script"`
+	}
+	if !isNull(raw) {
+		if err := json.Unmarshal(raw, &w); err != nil {
+			return errorf(BadArgument, "condition: %w", err)
+		}
+	}
+	if isNull(w.Script) {
+		return errorf(BadArgument, "Trigger condition is null")
+	}
+	if t.Condition, err = parseScript(w.Script, painlessLang); err != nil {
+		return err
+	}
+	if t.Condition.Lang != painlessLang {
+		return errorf(BadArgument, "Invalid script language. Allowed languages are [painless]")
+	}
+	if kind == BucketLevel {
+		t.Bucket, err = parseBucketCondition(raw)
+	}
+	return err
 }
 
 func parseScript(raw json.RawMessage, lang string) (Script, error) {

@@ -45,8 +45,14 @@ type triggerOut struct {
 	Actions   []actionWire `json:"actions"`
 }
 
+// conditionOut has its members in OpenSearch's order; all but the script belong to bucket-level triggers.
 type conditionOut struct {
-	Script *scriptWire `json:"script"`
+	BucketsPath json.RawMessage `json:"buckets_path,omitempty"`
+	ParentPath  string          `json:"parent_bucket_path,omitempty"`
+	Script      *scriptWire     `json:"script"`
+	GapPolicy   string          `json:"gap_policy,omitempty"`
+	Composite   json.RawMessage `json:"composite_agg_filter,omitempty"`
+	Filter      json.RawMessage `json:"filter,omitempty"`
 }
 
 // JSON returns the monitor as the plugin answers it.
@@ -67,12 +73,15 @@ func (m *Monitor) JSON(v View) json.RawMessage {
 		out.Inputs = append(out.Inputs, in.wire())
 	}
 	for i := range m.Triggers {
-		out.Triggers = append(out.Triggers, map[string]triggerOut{"query_level_trigger": m.Triggers[i].wire()})
+		out.Triggers = append(out.Triggers, map[string]triggerOut{m.Type.wrapper(): m.Triggers[i].wire()})
 	}
 	return encode(out)
 }
 
 func (in Input) wire() any {
+	if in.Doc != nil {
+		return in.Doc.wire()
+	}
 	type search struct {
 		Indices []string        `json:"indices"`
 		Query   json.RawMessage `json:"query"`
@@ -86,7 +95,11 @@ func (in Input) wire() any {
 
 func (t *Trigger) wire() triggerOut {
 	out := triggerOut{
-		ID: t.ID, Name: t.Name, Severity: t.Severity, Condition: conditionOut{t.Condition.wire()}, Actions: []actionWire{},
+		ID: t.ID, Name: t.Name, Severity: t.Severity, Condition: conditionOut{Script: t.Condition.wire()}, Actions: []actionWire{},
+	}
+	if b := t.Bucket; b != nil {
+		c := &out.Condition
+		c.BucketsPath, c.ParentPath, c.GapPolicy, c.Composite, c.Filter = b.Paths, b.Parent, b.GapPolicy, b.Composite, b.Filter
 	}
 	for i := range t.Actions {
 		out.Actions = append(out.Actions, t.Actions[i].wire())

@@ -28,6 +28,10 @@ type Evaluation struct {
 	// Results are the answers to the monitor's inputs, empty if InputError tells why there are none.
 	Results    []json.RawMessage
 	InputError string
+	// Documents are what a document-level monitor found, in place of Results.
+	Documents []Document
+	// More are the further pages of aggregations that come in pages, without anything else.
+	More []json.RawMessage
 	// Alerts are the live alerts of the monitor.
 	Alerts                 []Alert
 	PeriodStart, PeriodEnd time.Time
@@ -53,8 +57,12 @@ func (e *Evaluation) concerns(triggerID string) bool {
 
 // Outcome is what should be stored and sent.
 type Outcome struct {
+	// Results are those of the evaluation, with what bucket-level triggers selected from them.
+	Results []json.RawMessage
 	// Triggers are in the order of the monitor. A run by a document leaves out those that it has nothing to say about.
 	Triggers []TriggerResult
+	// Findings are of document-level monitors.
+	Findings []Finding
 	// Alerts are those that must be stored: new ones, and changed ones. Those in a final state go to the history.
 	// What must be sent is owed by them.
 	Alerts []Alert
@@ -66,6 +74,10 @@ type TriggerResult struct {
 	Triggered bool
 	Error     string
 	Actions   []ActionResult
+	// Buckets are those that a bucket-level trigger selected, in the order of the answer.
+	Buckets []AlertBucket
+	// Documents are those that a document-level trigger selected, as "id|index".
+	Documents []string
 }
 
 // ActionResult is what an action came to. In a dry run, and before it was sent, MessageID is empty.
@@ -80,6 +92,8 @@ type ActionResult struct {
 	Error            string
 	// Delivery is the message that is owed, nil if there is none.
 	Delivery *Delivery
+	// Keys tell which alerts the message is about: as [AlertBucket.Key] does, or their ids in document-level monitors.
+	Keys []string
 }
 
 // The beginnings of error texts, as in OpenSearch.
@@ -93,7 +107,18 @@ const (
 // network; ctx only bounds the scripts. The rules are those of the alerting plugin for query-level monitors, with one
 // addition: a run caused by a document may only raise.
 func Evaluate(ctx context.Context, e Evaluation) Outcome {
-	var out Outcome
+	out := Outcome{Results: e.Results}
+	if e.Monitor.Type == BucketLevel {
+		e.buckets(ctx, &out)
+		if e.Cause != Nudged {
+			out.Alerts = append(out.Alerts, e.orphans()...)
+		}
+		return out
+	}
+	if e.Monitor.Type == DocLevel {
+		e.documents(ctx, &out)
+		return out
+	}
 	results := decodeResults(e.Results)
 	for i := range e.Monitor.Triggers {
 		t := &e.Monitor.Triggers[i]
@@ -228,20 +253,29 @@ func (e *Evaluation) actions(ctx context.Context, t *Trigger, vars *runContext, 
 			continue
 		}
 		r := ActionResult{ID: a.ID, Name: a.Name, ExecutionTime: e.Now}
-		if a.Throttle > 0 && !last.IsZero() && !last.Before(e.Now.Add(-a.Throttle)) {
-			r.Throttled = true
-		} else if err := r.render(ctx, a, vars); err != nil {
-			r.Error = err.Error()
-		} else {
-			r.Delivery = &Delivery{
-				ID: e.NewID(), AlertID: next.ID, ActionID: a.ID, DestinationID: a.DestinationID,
-				Subject: r.Subject, Body: r.Message, Created: e.Now.UnixMilli(),
-			}
-			next.owe(*r.Delivery)
+		if r.Throttled = e.throttled(a, last); !r.Throttled {
+			e.write(ctx, a, vars, &r, next)
 		}
 		next.note(a.ID, r.Throttled, e.Now)
 		res.Actions = append(res.Actions, r)
 	}
+}
+
+func (e *Evaluation) throttled(a *Action, last time.Time) bool {
+	return a.Throttle > 0 && !last.IsZero() && !last.Before(e.Now.Add(-a.Throttle))
+}
+
+// write renders a message and has the alert owe it.
+func (e *Evaluation) write(ctx context.Context, a *Action, vars *runContext, r *ActionResult, alert *Alert) {
+	if err := r.render(ctx, a, vars); err != nil {
+		r.Error = err.Error()
+		return
+	}
+	r.Delivery = &Delivery{
+		ID: e.NewID(), AlertID: alert.ID, ActionID: a.ID, DestinationID: a.DestinationID,
+		Subject: r.Subject, Body: r.Message, Created: e.Now.UnixMilli(),
+	}
+	alert.owe(*r.Delivery)
 }
 
 func (r *ActionResult) render(ctx context.Context, a *Action, vars *runContext) (err error) {
@@ -291,7 +325,12 @@ func condition(ctx context.Context, t *Trigger, vars *runContext) (bool, error) 
 	if params == nil {
 		params = map[string]any{}
 	}
-	v, err := p.Eval(ctx, map[string]any{"ctx": vars, "params": params}, script.Limits{})
+	return holds(ctx, p, map[string]any{"ctx": vars, "params": params})
+}
+
+// holds runs a condition.
+func holds(ctx context.Context, p *script.Program, vars map[string]any) (bool, error) {
+	v, err := p.Eval(ctx, vars, script.Limits{})
 	if err != nil {
 		return false, err
 	}

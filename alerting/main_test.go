@@ -26,8 +26,11 @@ type rig struct {
 	runner *Runner
 	sched  *Scheduler
 
-	mu       sync.Mutex
-	hits     int
+	mu   sync.Mutex
+	hits int
+	// answers, if set, are given in turn; the last one again and again.
+	answers  []json.RawMessage
+	onSearch func()
 	fault    error
 	searches int
 	bodies   []string
@@ -63,6 +66,16 @@ func (r *rig) Search(_ context.Context, _ *User, _ []string, body json.RawMessag
 	r.bodies = append(r.bodies, string(body))
 	if r.fault != nil {
 		return nil, r.fault
+	}
+	if r.onSearch != nil {
+		defer r.onSearch()
+	}
+	if len(r.answers) > 0 {
+		a := r.answers[0]
+		if len(r.answers) > 1 {
+			r.answers = r.answers[1:]
+		}
+		return a, nil
 	}
 	return json.RawMessage(fmt.Sprintf(`{"hits":{"total":{"value":%d,"relation":"eq"},"hits":[]}}`, r.hits)), nil
 }

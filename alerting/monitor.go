@@ -23,7 +23,7 @@ const (
 )
 
 // IsSupported reports whether monitors of the type can be run.
-func (t MonitorType) IsSupported() bool { return t == QueryLevel }
+func (t MonitorType) IsSupported() bool { return t == QueryLevel || t == BucketLevel || t == DocLevel }
 
 // Monitor is a query, a schedule, and what to do about the result. It is immutable once it was stored: whoever changes one
 // works on a copy.
@@ -68,6 +68,15 @@ type User struct {
 // Input is where a monitor's data comes from. Exactly one member is set.
 type Input struct {
 	Search *SearchInput
+	Doc    *DocInput
+}
+
+// Indices are where the input looks.
+func (in Input) Indices() []string {
+	if in.Doc != nil {
+		return in.Doc.Indices
+	}
+	return in.Search.Indices
 }
 
 // SearchInput is a search. Query is the whole search body, a mustache template over period_start and period_end.
@@ -81,9 +90,12 @@ type Trigger struct {
 	ID       string
 	Name     string
 	Severity string
-	// Condition is a Painless script over ctx that returns a boolean.
+	// Condition is a Painless script that returns a boolean: over ctx, or over the params of one bucket. That of a
+	// document-level trigger names queries; see [DocQuery].
 	Condition Script
-	Actions   []Action
+	// Bucket says which buckets a trigger of a bucket-level monitor looks at; nil for all others.
+	Bucket  *BucketCondition
+	Actions []Action
 }
 
 // Script is a text in one of the languages of package script.
@@ -105,6 +117,9 @@ type Action struct {
 	Throttle time.Duration
 	// ThrottleValue is what was written, kept although it may be switched off; nil if nothing was.
 	ThrottleValue *Throttle
+	// Policy is how the alerts of a run share messages; nil means the default, and for query-level monitors that there is
+	// but one.
+	Policy *Policy
 }
 
 // Throttle is an action's throttle as it was written. The unit is always MINUTES.

@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"encoding/json"
 	"path"
 	"slices"
 	"strings"
@@ -54,6 +55,10 @@ func prepare(m *Monitor, fields func(indices []string, name string) Field) *file
 		return nil
 	}
 	in := m.Inputs[0].Search
+	if doc := m.Inputs[0].Doc; doc != nil {
+		// Which queries a document matches is for the search to say.
+		in = &SearchInput{Indices: doc.Indices, Query: json.RawMessage(`{}`)}
+	}
 	resolve := dynamicField
 	if fields != nil {
 		resolve = func(name string) Field { return fields(in.Indices, name) }

@@ -76,6 +76,7 @@ type Request struct {
 // RunResult is what a run came to.
 type RunResult struct {
 	MonitorName            string
+	MonitorType            MonitorType
 	PeriodStart, PeriodEnd time.Time
 	Error                  string
 	Results                []json.RawMessage
@@ -128,8 +129,12 @@ func (r *Runner) run(ctx context.Context, q Request) (RunResult, bool, error) {
 	}
 	e.PeriodStart = m.Schedule.Start(e.PeriodEnd)
 	e.ExecutionID = fmt.Sprintf("%s_%s_%s", m.ID, e.Now.UTC().Format("2006-01-02T15:04:05.000000000"), newUUID())
-	res := RunResult{MonitorName: m.Name, PeriodStart: e.PeriodStart, PeriodEnd: e.PeriodEnd}
+	res := RunResult{MonitorName: m.Name, MonitorType: m.Type, PeriodStart: e.PeriodStart, PeriodEnd: e.PeriodEnd}
 	if err := r.loadAlerts(ctx, &e); err != nil {
+		return res, false, err
+	}
+	if m.Type == DocLevel {
+		res, err := r.runDocuments(ctx, &e, q.DryRun)
 		return res, false, err
 	}
 	if q.Cause == Nudged && allRaised(m, e.Alerts) {
@@ -137,14 +142,14 @@ func (r *Runner) run(ctx context.Context, q Request) (RunResult, bool, error) {
 		return res, true, nil
 	}
 	var err error
-	if e.Results, err = r.fetch(ctx, &e); err != nil {
-		e.Results, e.InputError = nil, userError(err)
+	if err = r.fetch(ctx, &e); err != nil {
+		e.Results, e.More, e.InputError = nil, nil, userError(err)
 		r.o.Log.WarnContext(ctx, "monitor cannot fetch its input", "monitor_id", m.ID, "cause", q.Cause, "error", err)
 	}
-	res.Results, res.InputError = e.Results, e.InputError
 	// The search took time; what is decided is decided now.
 	e.Now = time.Now()
-	res.Triggers, err = r.conclude(ctx, &e, q.DryRun)
+	out, err := r.conclude(ctx, &e, q.DryRun)
+	res.Results, res.InputError, res.Triggers = out.Results, e.InputError, out.Triggers
 	return res, false, err
 }
 
@@ -152,7 +157,12 @@ func (r *Runner) loadAlerts(ctx context.Context, e *Evaluation) error {
 	if e.Monitor.ID == "" {
 		return nil
 	}
-	alerts, err := r.o.Store.live(ctx, e.Monitor.ID)
+	load := r.o.Store.live
+	if e.Monitor.Type == DocLevel {
+		// All others are over as soon as they are raised, and there may be very many.
+		load = r.o.Store.errorAlerts
+	}
+	alerts, err := load(ctx, e.Monitor.ID)
 	if err != nil {
 		return fmt.Errorf("load alerts of monitor %s: %w", e.Monitor.ID, err)
 	}
@@ -166,6 +176,9 @@ func (r *Runner) loadAlerts(ctx context.Context, e *Evaluation) error {
 }
 
 func allRaised(m *Monitor, alerts []Alert) bool {
+	if m.Type != QueryLevel {
+		return false
+	}
 	for i := range m.Triggers {
 		if liveAlert(alerts, m.Triggers[i].ID) == nil {
 			return false
@@ -175,22 +188,28 @@ func allRaised(m *Monitor, alerts []Alert) bool {
 }
 
 // fetch runs the monitor's input with its user's rights.
-func (r *Runner) fetch(ctx context.Context, e *Evaluation) ([]json.RawMessage, error) {
+func (r *Runner) fetch(ctx context.Context, e *Evaluation) error {
 	ctx, cancel := context.WithTimeout(ctx, r.o.InputTimeout)
 	defer cancel()
-	results := []json.RawMessage{}
+	e.Results = []json.RawMessage{}
 	for _, in := range e.Monitor.Inputs {
 		body, err := in.Search.render(ctx, e.PeriodStart, e.PeriodEnd)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		answer, err := r.o.Searcher.Search(ctx, e.Monitor.User, in.Search.Indices, body)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		results = append(results, answer)
+		e.Results = append(e.Results, answer)
+		if e.Monitor.Type != BucketLevel {
+			continue
+		}
+		if e.More, err = r.morePages(ctx, e.Monitor, in.Search, body, answer); err != nil {
+			return err
+		}
 	}
-	return results, nil
+	return nil
 }
 
 func (in *SearchInput) render(ctx context.Context, start, end time.Time) (json.RawMessage, error) {
@@ -209,16 +228,16 @@ func (in *SearchInput) render(ctx context.Context, start, end time.Time) (json.R
 }
 
 // conclude evaluates, stores and sends.
-func (r *Runner) conclude(ctx context.Context, e *Evaluation, dry bool) ([]TriggerResult, error) {
+func (r *Runner) conclude(ctx context.Context, e *Evaluation, dry bool) (Outcome, error) {
 	out := Evaluate(ctx, *e)
 	if dry {
-		return out.Triggers, nil
+		return out, nil
 	}
 	var err error
 	if e.Monitor.ID != "" {
 		err = r.save(ctx, e, &out)
 	}
-	return out.Triggers, errors.Join(err, r.send(ctx, e, &out))
+	return out, errors.Join(err, r.send(ctx, e, &out))
 }
 
 // save stores what was decided, each alert with the messages it owes. Where somebody was faster it decides again; where the
@@ -231,28 +250,77 @@ func (r *Runner) save(ctx context.Context, e *Evaluation, out *Outcome) error {
 		a := &decided[i]
 		err := r.o.Store.saveAlert(ctx, a)
 		for n := 0; n < maxAttempts && errors.Is(err, cluster.ErrConflict); n++ {
-			if err = r.loadAlerts(ctx, e); err != nil {
+			again := r.decideAgain
+			if e.Monitor.Type != QueryLevel {
+				again = r.rebase
+			}
+			if a, err = again(ctx, e, out, a); a == nil || err != nil {
 				break
 			}
-			again := Evaluate(ctx, e.only(a.TriggerID))
-			out.replace(a.TriggerID, again.Triggers)
-			if a = nil; len(again.Alerts) == 0 {
-				break
-			}
-			a = &again.Alerts[0]
 			err = r.o.Store.saveAlert(ctx, a)
 		}
 		switch {
 		case err != nil:
 			errs = append(errs, err)
-			if a != nil {
-				out.replace(a.TriggerID, nil)
-			}
+			out.forget(&decided[i], e.Monitor.Type, err)
 		case a != nil:
 			out.Alerts = append(out.Alerts, *a)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// decideAgain evaluates a query-level trigger anew, with the alerts as they are now. It returns nil if there is nothing to
+// store any more.
+func (r *Runner) decideAgain(ctx context.Context, e *Evaluation, out *Outcome, a *Alert) (*Alert, error) {
+	if err := r.loadAlerts(ctx, e); err != nil {
+		return nil, err
+	}
+	again := Evaluate(ctx, e.only(a.TriggerID))
+	out.replace(a.TriggerID, again.Triggers)
+	if len(again.Alerts) == 0 {
+		return nil, nil
+	}
+	return &again.Alerts[0], nil
+}
+
+// rebase puts the decision about one of many alerts on top of what somebody did to it meanwhile: nothing if it has ended;
+// else it was acknowledged and stays so.
+func (r *Runner) rebase(ctx context.Context, e *Evaluation, out *Outcome, a *Alert) (*Alert, error) {
+	if e.Monitor.Type == DocLevel && a.seq == nil {
+		// An earlier run raised it and died before it could note so. What it owes is in the outbox.
+		out.forget(a, e.Monitor.Type, errors.New("raised before"))
+		return nil, nil
+	}
+	now, err := r.o.Store.alert(ctx, a.ID)
+	switch {
+	case errors.Is(err, cluster.ErrNotFound) || err == nil && now.State.IsFinal():
+		out.forget(a, e.Monitor.Type, errors.New("the alert has ended meanwhile"))
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	c := a.clone()
+	c.seq, c.index = now.seq, now.index
+	if now.State == Acknowledged && !c.State.IsFinal() {
+		c.State, c.AcknowledgedTime = Acknowledged, now.AcknowledgedTime
+	}
+	return &c, nil
+}
+
+// forget takes back what an alert that was not stored would have sent.
+func (o *Outcome) forget(a *Alert, t MonitorType, why error) {
+	if t == QueryLevel {
+		o.replace(a.TriggerID, nil)
+		return
+	}
+	for i := range o.Triggers {
+		for j := range o.Triggers[i].Actions {
+			if r := &o.Triggers[i].Actions[j]; r.Delivery != nil && r.Delivery.AlertID == a.ID {
+				r.Delivery, r.Rendered, r.Error = nil, false, userError(why)
+			}
+		}
+	}
 }
 
 // replace puts the results of a second evaluation in the place of a trigger's first.
@@ -261,42 +329,6 @@ func (o *Outcome) replace(triggerID string, with []TriggerResult) {
 	if i >= 0 {
 		o.Triggers = slices.Replace(o.Triggers, i, i+1, with...)
 	}
-}
-
-// send makes the first attempt at every message of the run and keeps what became of it.
-func (r *Runner) send(ctx context.Context, e *Evaluation, out *Outcome) error {
-	var errs []error
-	for i := range out.Triggers {
-		t := &out.Triggers[i]
-		alert := liveAlert(out.Alerts, t.ID)
-		sent := map[string]error{}
-		for j := range t.Actions {
-			a := &t.Actions[j]
-			if a.Delivery == nil {
-				continue
-			}
-			told, err := r.deliver(ctx, *a.Delivery)
-			if err != nil && ctx.Err() != nil {
-				// The caller gave up, or we are going down: the message stays owed as if it had not been tried.
-				if alert != nil {
-					r.retry.add(alert)
-				}
-				return errors.Join(append(errs, ctx.Err())...)
-			}
-			sent[a.Delivery.ID] = err
-			if err != nil {
-				a.Error, a.Rendered = userError(err), false
-				r.o.Log.WarnContext(ctx, "message not delivered", "monitor_id", e.Monitor.ID, "action_id", a.ID,
-					"destination_id", a.Delivery.DestinationID, "delivery_id", a.Delivery.ID, "error", brief(err))
-				continue
-			}
-			a.MessageID = string(told)
-		}
-		if e.Monitor.ID != "" && alert != nil && len(sent) > 0 {
-			errs = append(errs, r.settle(ctx, *alert, sent))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // deliver makes one attempt at a message.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"vigil/cluster"
@@ -16,6 +17,7 @@ type Indices struct {
 	Alerts   string // live alerts
 	History  string // prefix of the daily indices of ended alerts
 	Channels string // destinations in the notifications plugin's form
+	Findings string // prefix of the daily indices of findings
 }
 
 // DefaultIndices are the original names.
@@ -25,6 +27,7 @@ func DefaultIndices() Indices {
 		Alerts:   ".opendistro-alerting-alerts",
 		History:  ".opendistro-alerting-alert-history-",
 		Channels: ".opensearch-notifications-config",
+		Findings: ".opensearch-alerting-finding-history-",
 	}
 }
 
@@ -99,10 +102,12 @@ func (s *Store) ensure(ctx context.Context, name string, body json.RawMessage) e
 // write stores a document so that searches see it when it returns. An index that somebody deleted is made anew.
 func (s *Store) write(ctx context.Context, index, id string, doc json.RawMessage, o cluster.IndexOptions) (Version, error) {
 	body := configMapping
-	switch index {
-	case s.ix.Config:
-	case s.ix.Channels:
+	switch {
+	case index == s.ix.Config:
+	case index == s.ix.Channels:
 		body = channelMapping
+	case strings.HasPrefix(index, s.ix.Findings):
+		body = findingMapping
 	default:
 		body = alertMapping
 	}
@@ -183,15 +188,18 @@ func (s *Store) scan(ctx context.Context, indices []string, query any, order str
 const (
 	keywordText = `{"type":"text","fields":{"keyword":{"type":"keyword","ignore_above":256}}}`
 
+	triggerMapping = `{"dynamic":false,"properties":{"id":{"type":"keyword"},"name":` + keywordText + `,"severity":{"type":"keyword"},
+		"actions":{"dynamic":false,"properties":{"destination_id":{"type":"keyword"},"name":` + keywordText + `}}}}`
+
 	configMapping = `{"settings":{"index":{"hidden":true}},"mappings":{"dynamic":false,"properties":{
 		"monitor":{"dynamic":false,"properties":{
 			"name":` + keywordText + `,"type":{"type":"keyword"},"monitor_type":{"type":"keyword"},"schema_version":{"type":"integer"},
 			"enabled":{"type":"boolean"},"enabled_time":{"type":"date"},"last_update_time":{"type":"date"},"owner":` + keywordText + `,
 			"user":{"properties":{"name":` + keywordText + `,"backend_roles":` + keywordText + `,"roles":` + keywordText + `}},
 			"inputs":{"properties":{"search":{"dynamic":false,"properties":{"indices":` + keywordText + `}}}},
-			"triggers":{"dynamic":false,"properties":{"query_level_trigger":{"dynamic":false,"properties":{
-				"id":{"type":"keyword"},"name":` + keywordText + `,"severity":{"type":"keyword"},
-				"actions":{"dynamic":false,"properties":{"destination_id":{"type":"keyword"},"name":` + keywordText + `}}}}}}}},
+			"triggers":{"dynamic":false,"properties":{
+				"query_level_trigger":` + triggerMapping + `,"bucket_level_trigger":` + triggerMapping + `,
+				"document_level_trigger":` + triggerMapping + `}}}},
 		"destination":{"dynamic":false,"properties":{
 			"name":` + keywordText + `,"type":{"type":"keyword"},"last_update_time":{"type":"date"}}}}}}`
 

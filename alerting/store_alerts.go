@@ -22,7 +22,7 @@ func (s *Store) live(ctx context.Context, monitorID string) ([]Alert, error) {
 		if err != nil {
 			return err
 		}
-		if a.State.IsFinal() {
+		if a.belongsToHistory() {
 			ended = append(ended, a)
 		} else {
 			alerts = append(alerts, a)
@@ -59,7 +59,7 @@ func (s *Store) saveAlert(ctx context.Context, a *Alert) error {
 		return fmt.Errorf("store alert %s: %w", a.ID, err)
 	}
 	a.seq = &v
-	if a.State.IsFinal() && a.index == s.ix.Alerts {
+	if a.belongsToHistory() && a.index == s.ix.Alerts {
 		return s.archive(ctx, a)
 	}
 	return nil
@@ -67,7 +67,11 @@ func (s *Store) saveAlert(ctx context.Context, a *Alert) error {
 
 // archive moves an ended alert. Dying in between leaves it in both places, ended; the next reader finishes the move.
 func (s *Store) archive(ctx context.Context, a *Alert) error {
-	index := s.ix.History + a.EndTime.UTC().Format("2006.01.02") + "-1"
+	end := a.EndTime
+	if end.IsZero() {
+		end = a.AcknowledgedTime
+	}
+	index := s.ix.History + end.UTC().Format("2006.01.02") + "-1"
 	v, err := s.write(ctx, index, a.ID, a.stored(), cluster.IndexOptions{})
 	if err != nil {
 		return fmt.Errorf("archive alert %s: %w", a.ID, err)

@@ -163,6 +163,9 @@ func (s *Store) DeleteMonitor(ctx context.Context, id string) (Version, error) {
 	if s.changed != nil {
 		s.changed(ctx, id, nil)
 	}
+	if _, err := s.remove(ctx, s.ix.Config, metadataID(id)); err != nil && !errors.Is(err, cluster.ErrNotFound) {
+		return v, fmt.Errorf("delete bookmarks of monitor %s: %w", id, err)
+	}
 	return v, nil
 }
 

@@ -165,7 +165,7 @@ func recording(t *testing.T, name string) (steps []step, macros map[string]json.
 
 // TestRecordings replays what a real node answered. Ids that the server makes up may be any, but one stands for one.
 func TestRecordings(t *testing.T) {
-	for _, name := range []string{"channels.ndjson", "destinations.ndjson", "monitors.ndjson"} {
+	for _, name := range []string{"channels.ndjson", "destinations.ndjson", "monitors.ndjson", "buckets.ndjson"} {
 		t.Run(name, func(t *testing.T) {
 			steps, macros := recording(t, name)
 			r := newRig(t)
@@ -186,6 +186,9 @@ func TestRecordings(t *testing.T) {
 				if w.Code != s.Status {
 					t.Errorf("%s: status %d, want %d: %s", s.Step, w.Code, s.Status, w.Body)
 					continue
+				}
+				if s.Want == nil || string(s.Want) == "null" {
+					continue // not in the recording: a run by the schedule
 				}
 				if w.Body.Len() == 0 {
 					if string(s.Want) != `""` {
@@ -236,6 +239,9 @@ func (n *renaming) learn(want, got any) *renaming {
 			}
 		}
 		for k, v := range w {
+			if _, there := g[k]; !there {
+				n.named(k, v, g)
+			}
 			n.learn(v, g[k])
 			if s, ok := v.(string); ok && (k == "id" || k == "_id" || strings.HasSuffix(k, "_id")) {
 				if t, ok := g[k].(string); ok {
@@ -250,6 +256,16 @@ func (n *renaming) learn(want, got any) *renaming {
 		}
 	}
 	return n
+}
+
+// named pairs the members of two objects under made-up ids that have the same name.
+func (n *renaming) named(id string, want any, got map[string]any) {
+	w, _ := want.(map[string]any)
+	for k, v := range got {
+		if g, _ := v.(map[string]any); w["name"] != nil && w["name"] == g["name"] {
+			n.pair(id, k)
+		}
+	}
 }
 
 func (n *renaming) pair(a, b string) {
@@ -385,7 +401,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{"POST", m, strings.Replace(seed, "security-auditlog-*", "secret-index", 1), 403, "User doesn't have read permissions for one or more configured index [secret-index]"},
 		{"POST", m, strings.Replace(seed, `"name":"Notify`, `"nope":1,"name":"Notify`, 1), 500, "Unexpected field: nope, while parsing action"},
-		{"POST", m, strings.Replace(seed, `"enabled"`, `"monitor_type":"doc_level_monitor","enabled"`, 1), 501, "monitor_type [doc_level_monitor] is not supported"},
+		{"POST", m, strings.Replace(seed, `"enabled"`, `"monitor_type":"cluster_metrics_monitor","enabled"`, 1), 501, "monitor_type [cluster_metrics_monitor] is not supported"},
 		{"POST", m, strings.Replace(seed, `"search":{"indices"`, `"uri":{"indices"`, 1), 501, "input [uri] is not supported"},
 		{"POST", m, strings.Replace(seed, `"source":"ctx.results[0]`, `"lang":"groovy","source":"ctx.results[0]`, 1), 400, "Invalid script language. Allowed languages are [painless]"},
 		{"POST", m, strings.Replace(seed, `"enabled"`, `"data_sources":{"alerts_index":"mine"},"enabled"`, 1), 400, "Custom Data Sources are not allowed."},

@@ -98,12 +98,12 @@ func periodEnd(r *request) (time.Time, error) {
 }
 
 type runAnswer struct {
-	MonitorName  string                   `json:"monitor_name"`
-	PeriodStart  int64                    `json:"period_start"`
-	PeriodEnd    int64                    `json:"period_end"`
-	Error        *string                  `json:"error"`
-	InputResults inputAnswer              `json:"input_results"`
-	Triggers     map[string]triggerAnswer `json:"trigger_results"`
+	MonitorName  string         `json:"monitor_name"`
+	PeriodStart  int64          `json:"period_start"`
+	PeriodEnd    int64          `json:"period_end"`
+	Error        *string        `json:"error"`
+	InputResults inputAnswer    `json:"input_results"`
+	Triggers     map[string]any `json:"trigger_results"`
 }
 
 type inputAnswer struct {
@@ -131,24 +131,88 @@ func runBody(res core.RunResult) runAnswer {
 	out := runAnswer{
 		MonitorName: res.MonitorName, PeriodStart: res.PeriodStart.UnixMilli(), PeriodEnd: res.PeriodEnd.UnixMilli(),
 		Error: orNull(res.Error), InputResults: inputAnswer{res.Results, orNull(res.InputError)},
-		Triggers: map[string]triggerAnswer{},
+		Triggers: map[string]any{},
 	}
 	if out.InputResults.Results == nil {
 		out.InputResults.Results = []json.RawMessage{}
 	}
 	for _, t := range res.Triggers {
-		ta := triggerAnswer{t.Name, t.Triggered, map[string]actionAnswer{}, orNull(t.Error)}
-		for _, r := range t.Actions {
-			output := map[string]string{}
-			if r.Rendered {
-				output["subject"], output["message"] = r.Subject, r.Message
+		switch res.MonitorType {
+		case core.BucketLevel:
+			out.Triggers[t.ID] = bucketBody(t)
+		case core.DocLevel:
+			out.Triggers[t.ID] = documentBody(t)
+		default:
+			ta := triggerAnswer{t.Name, t.Triggered, map[string]actionAnswer{}, orNull(t.Error)}
+			for _, r := range t.Actions {
+				ta.Actions[r.ID] = actionBody(r)
 			}
-			if r.MessageID != "" {
-				output["messageId"] = r.MessageID
-			}
-			ta.Actions[r.ID] = actionAnswer{r.ID, r.Name, output, r.Throttled, r.ExecutionTime.UnixMilli(), orNull(r.Error)}
+			out.Triggers[t.ID] = ta
 		}
-		out.Triggers[t.ID] = ta
+	}
+	return out
+}
+
+func actionBody(r core.ActionResult) actionAnswer {
+	output := map[string]string{}
+	if r.Rendered {
+		output["subject"], output["message"] = r.Subject, r.Message
+	}
+	if r.MessageID != "" {
+		output["messageId"] = r.MessageID
+	}
+	return actionAnswer{r.ID, r.Name, output, r.Throttled, r.ExecutionTime.UnixMilli(), orNull(r.Error)}
+}
+
+// bucketTriggerAnswer is what a bucket-level trigger came to, by the keys of buckets.
+type bucketTriggerAnswer struct {
+	Name    string                             `json:"name"`
+	Buckets map[string]bucketAnswer            `json:"agg_result_buckets"`
+	Actions map[string]map[string]actionAnswer `json:"action_results"`
+	Error   *string                            `json:"error"`
+}
+
+// documentTriggerAnswer is what a document-level trigger came to, by the ids of alerts.
+type documentTriggerAnswer struct {
+	Name      string                             `json:"name"`
+	Documents []string                           `json:"triggeredDocs"`
+	Actions   map[string]map[string]actionAnswer `json:"action_results"`
+	Error     *string                            `json:"error"`
+}
+
+func documentBody(t core.TriggerResult) documentTriggerAnswer {
+	out := documentTriggerAnswer{t.Name, t.Documents, actionsByKey(t), orNull(t.Error)}
+	if out.Documents == nil {
+		out.Documents = []string{}
+	}
+	return out
+}
+
+type bucketAnswer struct {
+	Content core.AlertBucket `json:"agg_alert_content"`
+}
+
+func bucketBody(t core.TriggerResult) bucketTriggerAnswer {
+	out := bucketTriggerAnswer{t.Name, map[string]bucketAnswer{}, actionsByKey(t), orNull(t.Error)}
+	for _, b := range t.Buckets {
+		out.Buckets[b.Key()] = bucketAnswer{b}
+	}
+	return out
+}
+
+func actionsByKey(t core.TriggerResult) map[string]map[string]actionAnswer {
+	out := map[string]map[string]actionAnswer{}
+	for _, r := range t.Actions {
+		keys := r.Keys
+		if keys == nil {
+			keys = []string{""} // an error, which is about no bucket
+		}
+		for _, key := range keys {
+			if out[key] == nil {
+				out[key] = map[string]actionAnswer{}
+			}
+			out[key][r.ID] = actionBody(r)
+		}
 	}
 	return out
 }

@@ -46,6 +46,9 @@ func (a *API) parse(ctx context.Context, r *request) (*core.Monitor, error) {
 	}
 	for i := range m.Inputs {
 		in := m.Inputs[i].Search
+		if in == nil {
+			continue
+		}
 		if in.Query, err = a.o.Normalize(in.Query); err != nil {
 			return nil, queryError(err)
 		}
@@ -58,12 +61,13 @@ func (a *API) parse(ctx context.Context, r *request) (*core.Monitor, error) {
 // probe searches the monitor's indices as its author: who may not read them must not have them read.
 func (a *API) probe(ctx context.Context, m *core.Monitor) error {
 	for _, in := range m.Inputs {
-		if len(in.Search.Indices) == 0 {
+		indices := in.Indices()
+		if len(indices) == 0 {
 			continue
 		}
 		body := json.RawMessage(`{"size":1,"query":{"match_all":{}}}`)
-		if _, err := a.o.Searcher.Search(ctx, m.User, in.Search.Indices, body); err != nil {
-			return inputError(err, in.Search.Indices)
+		if _, err := a.o.Searcher.Search(ctx, m.User, indices, body); err != nil {
+			return inputError(err, indices)
 		}
 	}
 	return nil
@@ -80,7 +84,14 @@ func (a *API) createMonitor(ctx context.Context, r *request) (answer, error) {
 	if err := a.probe(ctx, m); err != nil {
 		return answer{}, err
 	}
+	marks, err := a.o.Runner.Bookmarks(ctx, m)
+	if err != nil {
+		return answer{}, inputError(err, nil)
+	}
 	if m, err = a.o.Store.CreateMonitor(ctx, m); err != nil {
+		return answer{}, err
+	}
+	if err := a.o.Store.KeepBookmarks(ctx, m, marks); err != nil {
 		return answer{}, err
 	}
 	return answer{http.StatusCreated, "/_plugins/_alerting/monitors/" + m.ID, monitorBody(m, core.ViewConsole)}, nil
@@ -101,7 +112,14 @@ func (a *API) updateMonitor(ctx context.Context, r *request) (answer, error) {
 	if err := a.probe(ctx, m); err != nil {
 		return answer{}, err
 	}
+	marks, err := a.o.Runner.Bookmarks(ctx, m)
+	if err != nil {
+		return answer{}, inputError(err, nil)
+	}
 	if m, err = a.o.Store.UpdateMonitor(ctx, r.call.Vars["monitorID"], m, version); err != nil {
+		return answer{}, err
+	}
+	if err := a.o.Store.KeepBookmarks(ctx, m, marks); err != nil {
 		return answer{}, err
 	}
 	if err := a.o.Runner.Edited(ctx, m); err != nil {

@@ -76,6 +76,8 @@ func params(op string) []string {
 			"sortString", "sortOrder", "missing", "size", "startIndex", "searchString", "severityLevel", "alertState",
 			"monitorId", "workflowIds",
 		}
+	case "search_findings":
+		return []string{"findingId", "sortString", "sortOrder", "missing", "size", "startIndex", "searchString"}
 	case "stats":
 		return []string{"timeout"}
 	case "get_destinations", "get_destination":
@@ -142,7 +144,7 @@ func (a *API) destinationRows() []row {
 
 // laterRows came with OpenSearch and have no name of Open Distro.
 func (a *API) laterRows() []row {
-	workflows, findings, comments := a.unbuilt("workflows"), a.unbuilt("findings"), a.unbuilt("comments")
+	workflows, comments := a.unbuilt("workflows"), a.unbuilt("comments")
 	return []row{
 		{"POST", "/workflows", "alerting.create_workflow", opensearch + "workflow/write", "IndexWorkflowRequest", workflows},
 		{"PUT", "/workflows/{workflowID}", "alerting.update_workflow", opensearch + "workflow/write", "IndexWorkflowRequest", workflows},
@@ -151,7 +153,7 @@ func (a *API) laterRows() []row {
 		{"POST", "/workflows/{workflowID}/_execute", "alerting.execute_workflow", opensearch + "workflow/execute", "ExecuteWorkflowRequest", workflows},
 		{"GET", "/workflows/alerts", "alerting.get_workflow_alerts", opensearch + "workflow_alerts/get", "GetWorkflowAlertsRequest", workflows},
 		{"POST", "/workflows/{workflowID}/_acknowledge/alerts", "alerting.acknowledge_chained_alerts", opendistro + "chained_alerts/ack", "AcknowledgeChainedAlertRequest", workflows},
-		{"GET", "/findings/_search", "alerting.search_findings", opensearch + "findings/get", "GetFindingsRequest", findings},
+		{"GET", "/findings/_search", "alerting.search_findings", opensearch + "findings/get", "GetFindingsRequest", a.searchFindings},
 		{"POST PUT", "/comments/{id}", "alerting.index_comment", opensearch + "comments/write", "IndexCommentRequest", comments},
 		{"GET POST", "/comments/_search", "alerting.search_comments", opensearch + "comments/search", "SearchCommentRequest", comments},
 		{"DELETE", "/comments/{id}", "alerting.delete_comment", opensearch + "comments/delete", "DeleteCommentRequest", comments},
