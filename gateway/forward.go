@@ -26,12 +26,11 @@ func (x *exchange) forward() error {
 	} else {
 		x.recordInBackground()
 	}
-	r := x.r
-	call := x.call
+	r, asked := x.r, x.call
 	if read {
-		r, call = x.readable()
+		r, asked = x.readable()
 	}
-	ctx := rest.NewContext(r.Context(), call)
+	ctx := rest.NewContext(r.Context(), x.call)
 	ctx = WithPrincipal(ctx, x.principal, x.roles)
 	if x.effects != nil {
 		ctx = rest.WithEffects(ctx, x.effects)
@@ -47,7 +46,7 @@ func (x *exchange) forward() error {
 		if err := x.noteReads(); err != nil {
 			return err
 		}
-		if err := x.shape(); err != nil {
+		if err := x.shape(asked); err != nil {
 			return err
 		}
 	}
@@ -60,7 +59,14 @@ func (x *exchange) forward() error {
 // is recorded all the same.
 func (x *exchange) run(h http.Handler, r *http.Request) (err error) {
 	defer func() {
-		if p := recover(); p != nil {
+		p := recover()
+		if p == http.ErrAbortHandler { //nolint:errorlint // a panic's value, which net/http compares so too
+			if err = x.w.err; err == nil {
+				err = rest.Errorf(http.StatusBadGateway, "cluster_failed_exception", "the cluster's answer was cut off")
+			}
+			return
+		}
+		if p != nil {
 			err = &rest.Error{
 				Status: http.StatusInternalServerError, Type: "exception", Reason: "internal error",
 				Cause: fmt.Errorf("handler panicked: %v", p),

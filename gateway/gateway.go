@@ -51,7 +51,7 @@ type Recorder interface {
 // Dialect knows what the engine's language means, without running it.
 type Dialect interface {
 	// Check parses what OpenSearch parses before it starts an action. Its error is answered before privileges are asked.
-	Check(c *rest.Call) error
+	Check(r *http.Request, c *rest.Call) error
 	// Body returns what the event of the request's own action says as audit_request_body, and whether it says anything.
 	Body(c *rest.Call) (string, bool)
 }
@@ -97,6 +97,7 @@ type Gateway struct {
 
 	tasks    atomic.Int64
 	inFlight atomic.Int64
+	zippers  sync.Pool // of *gzip.Writer
 }
 
 // New returns a gateway, or an error that names what is missing.

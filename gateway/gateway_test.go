@@ -97,7 +97,7 @@ func (w *world) Resolve(exprs []string) (concrete, missing []string) {
 func (w *world) Aliases(string) []string { return nil }
 func (w *world) Shards(string) int       { return 1 }
 
-func (w *world) Check(c *rest.Call) error {
+func (w *world) Check(_ *http.Request, c *rest.Call) error {
 	if c.Route.Op == "search" && len(c.Body) > 0 && !json.Valid(c.Body) {
 		return rest.Errorf(http.StatusBadRequest, "parsing_exception", "not JSON")
 	}
@@ -302,6 +302,9 @@ func TestNothingIsServedThatIsNotRecorded(t *testing.T) {
 			rec := w.do(line, body)
 			if rec.Code != http.StatusServiceUnavailable || strings.Contains(rec.Body.String(), "secret") {
 				t.Errorf("got %d %s, want 503 without the answer", rec.Code, rec.Body)
+			}
+			if strings.Contains(rec.Body.String(), broken.Error()) {
+				t.Errorf("the client is told why: %s", rec.Body)
 			}
 			if got := slices.Contains(w.steps, "handle"); got != handled {
 				t.Errorf("handled: %v, want %v", got, handled)

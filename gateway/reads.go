@@ -36,27 +36,33 @@ func (x *exchange) watchedRead() bool {
 	return false
 }
 
-// readable returns the request without the parameters that take members out of an answer or write it in another format:
-// what is shown of a document must be found in it, and be found to be that document's. The gateway applies them itself.
-func (x *exchange) readable() (*http.Request, *rest.Call) {
-	call := *x.call
+// readable takes out of the request and its call the parameters that take members out of an answer or write it in another
+// format: what is shown of a document must be found in it, and be found to be that document's. The gateway applies them
+// itself, as the call that it returns asked for them. What is decided on the way, such as [rest.Call.Hidden], reaches the
+// handler all the same, for its call is the exchange's.
+func (x *exchange) readable() (r *http.Request, asked *rest.Call) {
+	asked = x.call
+	call := *asked
 	call.Query = maps.Clone(call.Query)
 	delete(call.Query, "filter_path")
 	delete(call.Query, "format")
-	r := x.r.Clone(x.r.Context())
+	x.call = &call
+	r = x.r.Clone(x.r.Context())
 	r.URL.RawQuery = call.Query.Encode()
 	r.RequestURI = r.URL.RequestURI()
-	return r, &call
+	r.Header.Del("Accept-Encoding")
+	r.Header.Set("Accept", "application/json")
+	return r, asked
 }
 
 // shape gives an answer that was read the form that the client asked for. An error keeps its own, as in OpenSearch.
-func (x *exchange) shape() error {
-	_, filtered := x.call.Param("filter_path")
-	_, formatted := x.call.Param("format")
+func (x *exchange) shape(asked *rest.Call) error {
+	_, filtered := asked.Param("filter_path")
+	_, formatted := asked.Param("format")
 	if !filtered && !formatted || len(x.w.buf) == 0 || fastjson.Exists(x.w.buf, "error") {
 		return nil
 	}
-	body, contentType, err := rest.Render(x.call, x.w.buf)
+	body, contentType, err := rest.Render(asked, x.w.buf)
 	if err != nil {
 		return err
 	}

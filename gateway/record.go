@@ -58,8 +58,11 @@ func notRecorded(err error) error {
 	if err == nil {
 		return nil
 	}
-	return rest.Errorf(http.StatusServiceUnavailable, "audit_unavailable_exception",
-		"the request is refused because it cannot be recorded: %w", err)
+	// Why is the operator's to know: it names files, and a caller need not even have logged in to read it.
+	return &rest.Error{
+		Status: http.StatusServiceUnavailable, Type: "audit_unavailable_exception",
+		Reason: "the request is refused because it cannot be recorded", Cause: err,
+	}
 }
 
 // event returns an event with what all events of the request share.

@@ -3,8 +3,11 @@ package gateway
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+
+	"vigil/rest"
 )
 
 func TestContentTypes(t *testing.T) {
@@ -56,5 +59,25 @@ func TestUnknownMethod(t *testing.T) {
 	w.wantSteps("record SSL_EXCEPTION")
 	if e := w.events[0]; e.Exception == "" || e.RemoteAddress != "" || e.REST != nil {
 		t.Errorf("the event says %+v", e)
+	}
+}
+
+// What a multi-search must not show is found out on the way, search by search.
+func TestWhatIsHiddenOnTheWayReachesTheHandler(t *testing.T) {
+	for _, query := range []string{"", "?filter_path=responses&format=yaml"} {
+		w := newWorld(t, watched, func(rw http.ResponseWriter, r *http.Request) {
+			call := rest.FromContext(r.Context())
+			err := rest.EffectsFrom(r.Context()).Begin(rest.Action{
+				Name: "indices:data/read/search", Request: "SearchRequest", Indices: []string{".security"}, Resolved: []string{".security"},
+				Parent: "indices:data/read/msearch",
+			})
+			if err != nil || !slices.Equal(call.Hidden, []string{".security"}) {
+				t.Errorf("%s: hidden are %v, %v", query, call.Hidden, err)
+			}
+			rest.Answer(rw, r, http.StatusOK, map[string]any{"responses": []any{}})
+		})
+		if rec := w.do("root POST /_msearch"+query, "{}\n{}\n"); rec.Code != http.StatusOK {
+			t.Errorf("got %d %s", rec.Code, rec.Body)
+		}
 	}
 }

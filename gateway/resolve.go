@@ -57,7 +57,7 @@ func (x *exchange) check() error {
 	if x.call.Route.Action == "" {
 		return nil
 	}
-	return x.g.Dialect.Check(x.call)
+	return x.g.Dialect.Check(x.r, x.call)
 }
 
 // actions lists what the row says the request will run: its own action, then the steps.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -104,12 +105,17 @@ func (w *response) end() {
 	}
 	if w.err != nil {
 		err := w.err
+		w.x.logFailure(err)
 		if !w.reset() {
 			panic(http.ErrAbortHandler) // the way net/http offers to end a connection without ending the answer
 		}
 		w.err = nil
 		w.whole = true
 		rest.WriteError(w, err)
+	}
+	if err := w.compress(); err != nil {
+		// As it is, the answer is whole.
+		w.x.g.Log.ErrorContext(w.x.ctx, "answer not compressed", "request_id", w.x.id, "error", err)
 	}
 	if !w.sent {
 		if w.Header().Get("Content-Length") == "" && bodyAllowed(w.status) && (len(w.buf) > 0 || w.x.r.Method != http.MethodHead) {
@@ -128,8 +134,8 @@ func bodyAllowed(status int) bool {
 
 // answer writes an error in the shape that the client expects.
 func (x *exchange) answer(err error) {
-	if !x.w.reset() {
-		x.w.err = err
+	if x.w.err != nil || !x.w.reset() {
+		x.w.err = err // the end of the response tells it
 		return
 	}
 	if p, ok := errors.AsType[*plain](err); ok {
@@ -145,10 +151,15 @@ func (x *exchange) answer(err error) {
 		_, _ = x.w.Write([]byte(p.text))
 		return
 	}
+	x.logFailure(err)
+	rest.WriteError(x.w, err)
+}
+
+// logFailure tells the operator what the client is not told.
+func (x *exchange) logFailure(err error) {
 	if e := rest.AsError(err); e.Status >= http.StatusInternalServerError && e.Cause != nil {
 		x.g.Log.ErrorContext(x.ctx, "request failed", "request_id", x.id, "error", e.Cause)
 	}
-	rest.WriteError(x.w, err)
 }
 
 // finish ends the exchange: what it held is given back, and those who count are told.
@@ -160,6 +171,11 @@ func (x *exchange) finish() {
 	s := Summary{Method: x.r.Method, Status: x.w.status, Took: time.Since(x.start)}
 	if x.call != nil {
 		s.Action = x.call.Route.Action
+	}
+	if x.g.Log.Enabled(x.ctx, slog.LevelDebug) {
+		// Never the query or the headers: they may hold what is nobody's business.
+		x.g.Log.DebugContext(x.ctx, "request", "request_id", x.id, "method", s.Method, "path", x.r.URL.Path, "action", s.Action,
+			"status", s.Status, "took", s.Took)
 	}
 	x.g.Done(s)
 }
