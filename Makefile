@@ -1,0 +1,51 @@
+# What CI checks and what a developer runs. Every target works on a fresh clone; tools are fetched as Go modules.
+
+LINT_VERSION = v2.15.0
+LINT = bin/golangci-lint-$(LINT_VERSION)
+
+.PHONY: all build test check lint race generate bench demo fuzz
+
+all: build
+
+build:
+	go build -o vigil .
+
+test:
+	go test ./...
+
+race:
+	go test -race ./...
+
+lint: $(LINT)
+	$(LINT) run ./...
+
+$(LINT):
+	GOBIN=$(CURDIR)/bin GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv bin/golangci-lint $(LINT)
+
+# What must hold before a change is sent.
+check: lint
+	test -z "$$(gofmt -l .)"
+	go vet ./...
+	go test -race ./...
+
+# Rewrites generated pages from the tables that they describe.
+generate:
+	go test ./app -run 'TestCompatPage|TestConfigPage' -update
+
+# Measures the figures in docs/performance.md; SHORT=1 ends within a minute.
+bench:
+	go run ./app/bench $(if $(SHORT),-short)
+
+demo:
+	go run . demo --once
+
+# Fuzzes every parser for a while each: make fuzz FUZZTIME=30s
+FUZZTIME ?= 10s
+fuzz:
+	@for t in $$(grep -rlE '^func Fuzz' --include='*_test.go' .); do \
+		for f in $$(grep -oE '^func Fuzz[A-Za-z0-9_]*' $$t | cut -c6-); do \
+			echo "fuzz $$f in $$(dirname $$t)"; \
+			go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$(dirname $$t) || exit 1; \
+		done; \
+	done

@@ -1,0 +1,209 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"vigil/alerting"
+	alertapi "vigil/api/alerting"
+	"vigil/authn"
+	"vigil/cluster"
+	"vigil/engine/aggs"
+	"vigil/engine/segment"
+	"vigil/gateway"
+	"vigil/notify"
+	"vigil/rest"
+)
+
+// alertingParts is the alerting of one cluster.
+type alertingParts struct {
+	store     *alerting.Store
+	scheduler *alerting.Scheduler
+	api       *alertapi.API
+	log       *slog.Logger
+}
+
+// run runs monitors until ctx ends; none if the destinations were sealed with another key.
+func (a *alertingParts) run(ctx context.Context) error {
+	if err := a.store.CheckKey(ctx); errors.Is(err, alerting.ErrOtherKey) {
+		a.log.ErrorContext(ctx, "destinations cannot be opened: monitors do not run here; set store.key_file to the key that sealed them", "error", err)
+		<-ctx.Done()
+		return nil
+	} else if err != nil && ctx.Err() == nil {
+		a.log.WarnContext(ctx, "destinations cannot be read", "error", err)
+	}
+	return ignoreCanceled(a.scheduler.Run(ctx))
+}
+
+func (a *alertingParts) routes() []rest.Route { return a.api.Routes() }
+
+// nudge tells of a document that can be found from now on. A deletion has no source: what it changes does not show.
+func (a *alertingParts) nudge(index, id string, source json.RawMessage) {
+	if source == nil {
+		a.scheduler.Changed(index)
+		return
+	}
+	a.scheduler.Document(index, id, source)
+}
+
+func (s *Server) openAlerting(context.Context) error {
+	metrics, err := newAlertingMetrics(s.registry)
+	if err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	o := notify.Options{
+		Version: Version, AllowHosts: s.cfg.Notify.AllowHosts, DenyHosts: s.cfg.Notify.DenyHosts, Log: s.log, OnSend: metrics.sent,
+	}
+	for _, n := range s.cfg.Notify.AllowNetworks {
+		p, err := netip.ParsePrefix(n)
+		if err != nil {
+			return fmt.Errorf("notify.allow_networks: %w", err)
+		}
+		o.AllowNetworks = append(o.AllowNetworks, p)
+	}
+	notifier, err := notify.New(o)
+	if err != nil {
+		return fmt.Errorf("notify: %w", err)
+	}
+	keyFile, create := s.cfg.StoreKey()
+	key, err := alerting.LoadKey(keyFile, create)
+	if err != nil {
+		return fmt.Errorf("store.key_file: %w", err)
+	}
+	store := alerting.NewStore(alerting.StoreOptions{Client: s.store, Sealer: key})
+	searcher := userSearcher{s}
+	runner := alerting.NewRunner(alerting.RunnerOptions{Store: store, Searcher: searcher, Sender: notifier, OnRun: metrics.ran, Log: s.log})
+	s.alerting = &alertingParts{
+		store: store, log: s.log,
+		scheduler: alerting.NewScheduler(alerting.SchedulerOptions{
+			Store: store, Runner: runner, Fields: s.fieldOf, Names: s.engine.Aliases, Log: s.log,
+		}),
+	}
+	s.alerting.api = alertapi.New(alertapi.Options{
+		Store: store, Runner: runner, Scheduler: s.alerting.scheduler, Searcher: searcher, Sender: notifier, Caller: callerOf,
+		Normalize: normalize, ClusterName: s.cfg.ClusterName, NodeName: s.nodeName(), Log: s.log,
+	})
+	return nil
+}
+
+// userSearcher searches through the gateway with the rights that a user had when it stored the monitor: authorized and
+// audited like any other request of that user.
+type userSearcher struct{ s *Server }
+
+func (u userSearcher) Search(ctx context.Context, as *alerting.User, indices []string, body json.RawMessage) (json.RawMessage, error) {
+	p := &authn.Principal{Name: "plugin"}
+	if as != nil {
+		p = &authn.Principal{Name: as.Name, BackendRoles: as.BackendRoles, SecurityRoles: as.Roles}
+	}
+	resp, err := cluster.NewClient(u.s.gateway.As(p)).Do(ctx, "POST", cluster.Path(strings.Join(indices, ","), "_search"), nil, body)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// callerOf returns the caller of a request as alerting keeps it.
+func callerOf(ctx context.Context) alerting.User {
+	p, roles := gateway.Principal(ctx)
+	if p == nil {
+		return alerting.User{}
+	}
+	u := alerting.User{Name: p.Name, BackendRoles: p.BackendRoles, Roles: roles, CustomAttributeNames: []string{}}
+	for name := range p.Attributes {
+		u.CustomAttributeNames = append(u.CustomAttributeNames, name)
+	}
+	return u
+}
+
+// normalize writes a search as OpenSearch does.
+func normalize(body json.RawMessage) (json.RawMessage, error) {
+	b, err := aggs.Normalize(body)
+	if err != nil {
+		return nil, engineError(err)
+	}
+	return b, nil
+}
+
+// textFields of the audit index are cut into words; all other strings there are kept whole.
+var textFields = []string{"audit_request_body", "audit_compliance_diff_content", "audit_request_exception_stacktrace"}
+
+// fieldOf tells alerting what a name in a monitor's query means in the documents that it is shown.
+func (s *Server) fieldOf(indices []string, name string) alerting.Field {
+	concrete, missing := s.engine.Resolve(indices)
+	var found *segment.Field
+	for _, index := range concrete {
+		f := s.engine.Field(index, name)
+		switch {
+		case f == nil:
+		case found == nil:
+			found = f
+		case found.Name != f.Name || found.Type != f.Type:
+			return alerting.Field{Path: name, Opaque: true}
+		}
+	}
+	if found == nil && (len(concrete) == 0 || len(missing) > 0) {
+		// The first event makes its index; what its fields will be is known.
+		return s.futureField(indices, name)
+	}
+	if found == nil {
+		return alerting.Field{Path: name, Opaque: true}
+	}
+	path := strings.TrimSuffix(found.Name, ".keyword")
+	exact := found.Type == segment.Keyword && found.Normalizer == ""
+	opaque := len(found.CopyTo) > 0 || found.Normalizer != "" || found.Type == segment.Nested || found.Type == segment.IP ||
+		found.Type == segment.Text && (found.Analyzer != "" && found.Analyzer != "standard" || found.SearchAnalyzer != "")
+	return alerting.Field{Path: path, Exact: exact, Opaque: opaque}
+}
+
+// futureField is fieldOf for indices that do not exist yet.
+func (s *Server) futureField(indices []string, name string) alerting.Field {
+	for _, i := range indices {
+		if !strings.HasPrefix(i, "security-auditlog-") {
+			return alerting.Field{Path: name, Opaque: true}
+		}
+	}
+	base, _ := strings.CutSuffix(name, ".keyword")
+	switch {
+	case base == "audit_utc_timestamp":
+		return alerting.Field{Path: "@timestamp"}
+	case !strings.HasPrefix(base, "audit_"), strings.Contains(base, "."):
+		return alerting.Field{Path: name, Opaque: true}
+	}
+	return alerting.Field{Path: base, Exact: base != name || !slices.Contains(textFields, base)}
+}
+
+// alertingMetrics counts runs and messages.
+type alertingMetrics struct{ runs, messages *prometheus.CounterVec }
+
+func newAlertingMetrics(r prometheus.Registerer) (*alertingMetrics, error) {
+	m := &alertingMetrics{
+		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "vigil_alerting_runs_total", Help: "Runs of monitors by what caused them and what came of them.",
+		}, []string{"cause", "result"}),
+		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "vigil_notify_messages_total", Help: "Attempts to deliver a message by type of destination and result.",
+		}, []string{"type", "result"}),
+	}
+	return m, errors.Join(r.Register(m.runs), r.Register(m.messages))
+}
+
+func (m *alertingMetrics) ran(c alerting.Cause, result string, _ time.Duration) {
+	m.runs.WithLabelValues(string(c), result).Inc()
+}
+
+func (m *alertingMetrics) sent(t notify.Type, err error) {
+	result := "ok"
+	if err != nil {
+		result = "error"
+	}
+	m.messages.WithLabelValues(string(t), result).Inc()
+}

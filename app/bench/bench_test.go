@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestPercentile(t *testing.T) {
+	f := func(values []int, p float64, want int) {
+		t.Helper()
+		if got := percentile(values, p); got != want {
+			t.Errorf("percentile(%v, %v) = %d, want %d", values, p, got, want)
+		}
+	}
+	hundred := make([]int, 100)
+	for i := range hundred {
+		hundred[i] = 100 - i
+	}
+	f([]int{7}, 0.5, 7)
+	f([]int{3, 1, 2}, 0.5, 2)
+	f([]int{4, 3, 2, 1}, 0.5, 2)
+	f(hundred, 0.99, 99)
+	f(hundred, 1, 100)
+	f(hundred[:25], 0.99, 100)
+	f(hundred, 0, 1)
+}
+
+func TestMedian(t *testing.T) {
+	f := func(s sample, want float64) {
+		t.Helper()
+		if got := s.median(); got != want {
+			t.Errorf("median of %v = %v, want %v", s, got, want)
+		}
+	}
+	f(nil, 0)
+	f(sample{2}, 2)
+	f(sample{9, 1, 2}, 2)
+	f(sample{4, 1, 9, 2}, 3)
+}
+
+func TestRowsAlign(t *testing.T) {
+	var out strings.Builder
+	figure{what: "a", must: "≤ 1 µs", is: "0.5 µs", met: true}.write(&out)
+	figure{what: "b", must: "<= 1 us", is: "3.5 us"}.write(&out)
+	lines := strings.Split(out.String(), "\n")
+	at := func(line, sub string) int { return len([]rune(line[:strings.Index(line, sub)])) }
+	if got, want := at(lines[0], "yes"), at(lines[1], "no"); got != want {
+		t.Errorf("the last column begins at %d and at %d:\n%s", got, want, &out)
+	}
+}
+
+func TestWrongCallsAreRefused(t *testing.T) {
+	for _, args := range [][]string{{"-long"}, {"log"}} {
+		var out, errs bytes.Buffer
+		if got := run(t.Context(), args, &out, &errs); got != 2 || errs.Len() == 0 || out.Len() > 0 {
+			t.Errorf("%v: status %d, output %q, errors %q, want 2 and an error", args, got, &out, &errs)
+		}
+	}
+}
+
+// inProcess serves like a child, in this process.
+func inProcess(t *testing.T, mode string, r request) *loaded {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := serve(ctx, mode, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.run(ctx) }()
+	in, commands := io.Pipe()
+	answers, out := io.Pipe()
+	go func() {
+		for lines := bufio.NewScanner(in); lines.Scan(); {
+			answer, err := s.obey(lines.Text())
+			if err != nil {
+				answer = err.Error()
+			}
+			io.WriteString(out, answer+"\n")
+		}
+	}()
+	l := &loaded{child: &child{url: s.url, in: commands, out: bufio.NewScanner(answers)}, request: r, text: r.text()}
+	t.Cleanup(func() {
+		commands.Close()
+		for _, c := range l.conns {
+			c.Close()
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	if err := l.connect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestServersAnswerTheSameAndRecordWhatIsSaid(t *testing.T) {
+	for _, r := range []request{searchRequest(), putRequest()} {
+		t.Run(r.name, func(t *testing.T) {
+			plain := inProcess(t, modePlain, r)
+			for mode, events := range map[string]uint64{modeAudited: 1, modeDefault: 0} {
+				g := inProcess(t, mode, r)
+				if err := sameHeaders(g.header, plain.header); err != nil {
+					t.Error(err)
+				}
+				if _, err := g.round(t.Context(), 3, events); err != nil {
+					t.Errorf("%s: %v", mode, err)
+				}
+				if _, err := g.round(t.Context(), 1, events+1); err == nil {
+					t.Errorf("%s: a wrong number of events went unnoticed", mode)
+				}
+			}
+		})
+	}
+}
+
+func TestOneMessageOfATrialCounts(t *testing.T) {
+	in, err := newInbox(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := in.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	message := in.expect("intruder001")
+	got := map[string]bool{}
+	for _, text := range []string{"intruder000", "intruder001", "intruder001"} {
+		in.ServeHTTP(newRecorder(text))
+		got[text] = len(message) == 1
+	}
+	if diff := cmp.Diff(map[string]bool{"intruder000": false, "intruder001": true}, got); diff != "" {
+		t.Errorf("arrived (-want +got):\n%s", diff)
+	}
+}
+
+func newRecorder(body string) (http.ResponseWriter, *http.Request) {
+	return httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+}

@@ -1,0 +1,371 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"vigil/audit"
+	"vigil/audit/sink"
+	"vigil/config"
+	"vigil/rest"
+)
+
+// sinkTestTime bounds how long a test event may take.
+const sinkTestTime = 30 * time.Second
+
+// sinkParts are the sinks of one cluster beyond what the trail knows of them.
+type sinkParts struct {
+	names []*sink.IndexName // of the indices that events are in
+	files []*sink.File
+}
+
+// isAuditIndex reports whether an index holds events of ours.
+func (s *Server) isAuditIndex(index string) bool {
+	for _, n := range s.sinks.names {
+		if n.Match(index) {
+			return true
+		}
+	}
+	return false
+}
+
+// openSinkNames parses what the configuration package cannot judge: index names and categories.
+func (s *Server) openSinkNames(context.Context) error {
+	names, err := checkSinks(&s.cfg)
+	s.sinks.names = names
+	return err
+}
+
+// checkSinks judges the sinks without opening any.
+func checkSinks(cfg *config.Config) ([]*sink.IndexName, error) {
+	first, err := sink.ParseIndexName(cfg.Audit.Index)
+	if err != nil {
+		return nil, fmt.Errorf("audit.index: %w", err)
+	}
+	names := []*sink.IndexName{first}
+	for _, c := range cfg.Audit.Sinks {
+		if _, err := sinkCategories(c); err != nil {
+			return nil, err
+		}
+		if c.Type != "index" || c.Index == "" {
+			continue
+		}
+		name, err := sink.ParseIndexName(c.Index)
+		if err != nil {
+			return nil, fmt.Errorf("audit.sinks.%s.index: %w", c.Name, err)
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+func sinkCategories(c config.Sink) ([]audit.Category, error) {
+	var list []audit.Category
+	for _, name := range c.Categories {
+		category, ok := audit.ParseCategory(name)
+		if !ok {
+			return nil, fmt.Errorf("audit.sinks.%s.categories: %q is not a category", c.Name, name)
+		}
+		list = append(list, category)
+	}
+	return list, nil
+}
+
+// attachSinks makes the configured sinks and gives them to the trail, which closes them.
+func (s *Server) attachSinks() error {
+	for _, c := range s.cfg.Audit.Sinks {
+		categories, err := sinkCategories(c)
+		if err != nil {
+			return err
+		}
+		made, err := s.newSink(c)
+		if err != nil {
+			return fmt.Errorf("audit.sinks.%s: %w", c.Name, err)
+		}
+		err = s.trail.Attach(made, audit.SinkOptions{
+			BatchEntries: c.BatchEvents, Categories: categories, SkipWhenFull: c.OnFull == "skip",
+		})
+		if err != nil {
+			return errors.Join(err, made.Close())
+		}
+	}
+	return nil
+}
+
+func (s *Server) newSink(c config.Sink) (audit.Sink, error) {
+	format, err := sink.ParseFormat(c.Format)
+	if err != nil {
+		return nil, err
+	}
+	made, err := s.newPlainSink(c)
+	if err != nil {
+		return nil, err
+	}
+	// An index has the id as the document's, and the original's fields exactly.
+	if c.Type == "index" && c.Format == "native" {
+		return made, nil
+	}
+	return sink.WithFormat(made, format), nil
+}
+
+// newPlainSink makes a sink that sends documents as they are.
+func (s *Server) newPlainSink(c config.Sink) (audit.Sink, error) {
+	switch c.Type {
+	case "index":
+		pattern := c.Index
+		if pattern == "" {
+			pattern = s.cfg.Audit.Index
+		}
+		name, err := sink.ParseIndexName(pattern)
+		if err != nil {
+			return nil, err
+		}
+		return sink.NewIndex(sink.IndexOptions{Name: c.Name, Cluster: s.store, Index: name})
+	case "file":
+		path := c.Path
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(s.cfg.Data, path)
+		}
+		f, err := sink.NewFile(sink.FileOptions{
+			Name: c.Name, Path: path, MaxBytes: int64(c.MaxSize), MaxAge: time.Duration(c.MaxAge), Keep: c.Keep,
+			KeepFor: time.Duration(c.KeepFor), Compress: c.Compress, Logger: s.log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.sinks.files = append(s.sinks.files, f)
+		return f, nil
+	case "stdout":
+		return sink.NewStdout(c.Name, os.Stdout)
+	case "webhook":
+		return newWebhookSink(c)
+	case "syslog":
+		o := sink.SyslogOptions{
+			Name: c.Name, Address: c.Address, Host: s.nodeName(), Facility: c.Facility, MaxMessage: int(c.MaxMessage),
+			Timeout: time.Duration(c.Timeout),
+		}
+		if c.Network == "tls" {
+			var err error
+			if o.TLS, err = sink.TLSConfig(c.CAFile); err != nil {
+				return nil, err
+			}
+		}
+		return sink.NewSyslog(o)
+	case "kafka":
+		return newKafkaSink(c)
+	}
+	return nil, fmt.Errorf("type %q is not known", c.Type)
+}
+
+func newWebhookSink(c config.Sink) (audit.Sink, error) {
+	tls, err := sink.TLSConfig(c.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	o := sink.WebhookOptions{
+		Name: c.Name, URL: c.URL, Client: sink.NewHTTPClient(tls, time.Duration(c.Timeout)), Lines: c.Body == "lines",
+		Header: http.Header{}, Gzip: c.Gzip,
+	}
+	if c.Secret != "" {
+		o.Secret = []byte(c.Secret)
+	}
+	for name, value := range c.Headers {
+		o.Header.Set(name, string(value))
+	}
+	if c.Token != "" {
+		o.Header.Set("Authorization", "Bearer "+string(c.Token))
+	}
+	return sink.NewWebhook(o)
+}
+
+func newKafkaSink(c config.Sink) (audit.Sink, error) {
+	o := sink.KafkaOptions{
+		Name: c.Name, Brokers: c.Brokers, Topic: c.Topic, SASL: c.SASL, Username: c.Username, Password: string(c.Password),
+		Timeout: time.Duration(c.Timeout),
+	}
+	if c.TLS {
+		var err error
+		if o.TLS, err = sink.TLSConfig(c.CAFile); err != nil {
+			return nil, err
+		}
+	}
+	return sink.NewKafka(o)
+}
+
+// followHangups opens the files of file sinks anew whenever the process gets SIGHUP, until ctx ends.
+func (s *Server) followHangups(ctx context.Context) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-hangup:
+			for _, f := range s.sinks.files {
+				f.Reopen()
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// sinkRoutes are the rows that the commands "vigil sink …" are clients of.
+func (s *Server) sinkRoutes() []rest.Route {
+	return []rest.Route{
+		{
+			Method: "GET", Path: "/_vigil/sinks", Op: "vigil.sinks", Action: "cluster:monitor/vigil/sinks",
+			Request: "SinksRequest", Handler: http.HandlerFunc(s.listSinks),
+		},
+		{
+			Method: "POST", Path: "/_vigil/sinks/{name}/_test", Op: "vigil.sink_test", Action: "cluster:admin/vigil/sinks/test",
+			Request: "SinkTestRequest", Handler: http.HandlerFunc(s.testSink),
+		},
+		{
+			Method: "POST", Path: "/_vigil/sinks/{name}/_replay", Op: "vigil.sink_replay",
+			Action: "cluster:admin/vigil/sinks/replay", Request: "SinkReplayRequest", Body: rest.BodyJSON,
+			Handler: http.HandlerFunc(s.replaySink),
+		},
+	}
+}
+
+// sinkStatus is a sink as GET /_vigil/sinks tells it.
+type sinkStatus struct {
+	Name       string   `json:"name"`
+	Type       string   `json:"type"`
+	Format     string   `json:"format"`
+	OnFull     string   `json:"on_full"`
+	Categories []string `json:"categories,omitempty"`
+	LagEntries uint64   `json:"lag_entries"`
+	LagSeconds float64  `json:"lag_seconds"`
+	Rejected   uint64   `json:"rejected"`
+	Skipped    uint64   `json:"skipped"`
+	Error      string   `json:"error,omitempty"`
+}
+
+func (s *Server) listSinks(w http.ResponseWriter, r *http.Request) {
+	rest.Answer(w, r, http.StatusOK, map[string]any{"sinks": s.sinkStatuses()})
+}
+
+func (s *Server) sinkStatuses() []sinkStatus {
+	list := []sinkStatus{}
+	for i, status := range s.trail.Sinks() {
+		c := s.cfg.Audit.Sinks[i] // attached in this order
+		one := sinkStatus{
+			Name: status.Name, Type: c.Type, Format: c.Format, OnFull: c.OnFull, Categories: c.Categories,
+			LagEntries: status.Lag, LagSeconds: status.Behind.Seconds(), Rejected: status.Rejected, Skipped: status.Skipped,
+		}
+		if status.Err != nil {
+			one.Error = status.Err.Error()
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+func (s *Server) testSink(w http.ResponseWriter, r *http.Request) {
+	name := rest.FromContext(r.Context()).Vars["name"]
+	ctx, cancel := context.WithTimeout(r.Context(), sinkTestTime)
+	defer cancel()
+	begin := time.Now()
+	id, err := s.trail.TestSink(ctx, name)
+	if err != nil {
+		rest.AnswerError(w, r, sinkError(name, err))
+		return
+	}
+	rest.Answer(w, r, http.StatusOK, map[string]any{
+		"sink": name, "delivered": true, "event_id": id, "took": time.Since(begin).Milliseconds(),
+	})
+}
+
+func (s *Server) replaySink(w http.ResponseWriter, r *http.Request) {
+	call := rest.FromContext(r.Context())
+	name := call.Vars["name"]
+	span, err := parseReplay(call.Body)
+	if err != nil {
+		rest.AnswerError(w, r, rest.Errorf(http.StatusBadRequest, "illegal_argument_exception", "%w", err))
+		return
+	}
+	done, err := s.trail.Replay(r.Context(), name, span)
+	if err != nil {
+		e := sinkError(name, err)
+		rest.AnswerError(w, r, e.With("events", done.Events).With("last_sequence", done.Last))
+		return
+	}
+	rest.Answer(w, r, http.StatusOK, done)
+}
+
+func sinkError(name string, err error) *rest.Error {
+	if errors.Is(err, audit.ErrNoSink) {
+		return rest.Errorf(http.StatusNotFound, "resource_not_found_exception", "no sink is named [%s]", name)
+	}
+	return rest.Errorf(http.StatusBadGateway, "sink_exception", "%w", err)
+}
+
+// parseReplay reads {"from": …, "to": …}, each a sequence number or a time.
+func parseReplay(body []byte) (audit.Span, error) {
+	var request struct {
+		From json.RawMessage `json:"from"`
+		To   json.RawMessage `json:"to"`
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&request); err != nil {
+		return audit.Span{}, fmt.Errorf("the body is not {\"from\": …, \"to\": …}: %w", err)
+	}
+	return parseSpan(plainJSON(request.From), plainJSON(request.To))
+}
+
+// plainJSON is a string's or a number's text.
+func plainJSON(raw json.RawMessage) string {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return text
+	}
+	return string(raw)
+}
+
+// parseSpan reads two bounds. From is a time or a sequence number; to is of the same kind, or empty.
+func parseSpan(from, to string) (audit.Span, error) {
+	var s audit.Span
+	var err error
+	if from == "" {
+		return s, errors.New("from is missing: a sequence number or a time such as 2026-11-21T10:00:00Z")
+	}
+	if s.FromSeq, s.From, err = parseBound("from", from); err != nil || to == "" {
+		return s, err
+	}
+	if s.ToSeq, s.To, err = parseBound("to", to); err != nil {
+		return s, err
+	}
+	switch {
+	case (s.FromSeq == 0) != (s.ToSeq == 0):
+		return s, errors.New("from and to must both be sequence numbers or both times")
+	case s.FromSeq > s.ToSeq || s.To.Before(s.From):
+		return s, errors.New("to is before from")
+	}
+	return s, nil
+}
+
+func parseBound(key, text string) (seq uint64, at time.Time, err error) {
+	if seq, err = strconv.ParseUint(text, 10, 64); err == nil {
+		if seq == 0 {
+			return 0, at, fmt.Errorf("%s: sequence numbers begin at 1", key)
+		}
+		return seq, at, nil
+	}
+	if at, err = time.Parse(time.RFC3339, strings.TrimSpace(text)); err != nil {
+		return 0, at, fmt.Errorf("%s: %q is neither a sequence number nor a time such as 2026-11-21T10:00:00Z", key, text)
+	}
+	return 0, at, nil
+}

@@ -1,0 +1,207 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"vigil/cluster"
+	"vigil/config"
+	"vigil/engine"
+	"vigil/gateway"
+	"vigil/rest"
+)
+
+// openUpstream prepares the cluster over the network, if there is one, and reads its names. A cluster that is away now may come
+// back; until its names are known its requests are refused.
+func (s *Server) openUpstream(ctx context.Context) error {
+	u := &s.cfg.Cluster.Upstream
+	if !u.On() {
+		return nil
+	}
+	o := cluster.RemoteOptions{
+		Username: u.Username, Password: string(u.Password), APIKey: string(u.APIKey),
+		ConnectTimeout: time.Duration(u.ConnectTimeout), RequestTimeout: time.Duration(u.RequestTimeout),
+		HealthInterval: time.Duration(u.HealthInterval), MaxConnections: u.MaxConnections, Log: s.log,
+	}
+	for _, text := range u.URLs {
+		parsed, err := url.Parse(text)
+		if err != nil {
+			return errors.New("cluster.upstream.urls: not an address")
+		}
+		o.URLs = append(o.URLs, parsed)
+	}
+	var err error
+	if o.TLS, err = upstreamTLS(u); err != nil {
+		return err
+	}
+	if _, port, err := net.SplitHostPort(s.listener.Addr().String()); err == nil {
+		o.PublishAddress = net.JoinHostPort(publishAddress(s.listener.Addr()), port)
+	}
+	if s.remote, err = cluster.NewRemote(o); err != nil {
+		return err
+	}
+	first, cancel := context.WithTimeout(ctx, o.ConnectTimeout)
+	defer cancel()
+	if err := s.remote.Refresh(first); err != nil {
+		s.log.WarnContext(ctx, "the cluster cannot be asked yet; its requests are refused until it can", "error", err)
+	}
+	return nil
+}
+
+func upstreamTLS(u *config.Upstream) (*tls.Config, error) {
+	t := &tls.Config{MinVersion: tls.VersionTLS12}
+	if u.CAFile != "" {
+		pem, err := os.ReadFile(u.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("cluster.upstream.ca_file: %w", err)
+		}
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("cluster.upstream.ca_file: %s holds no certificate", u.CAFile)
+		}
+	}
+	if u.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(u.CertFile, u.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("cluster.upstream: %w", err)
+		}
+		t.Certificates = []tls.Certificate{pair}
+	}
+	return t, nil
+}
+
+// followUpstream keeps what is known of the cluster current until ctx ends.
+func (s *Server) followUpstream(ctx context.Context) error {
+	if s.remote == nil {
+		return nil
+	}
+	return ignoreCanceled(s.remote.Run(ctx))
+}
+
+// behind is what stands behind the gateway: handler, names and language belong together.
+type behind interface {
+	http.Handler
+	gateway.Indices
+	gateway.Dialect
+}
+
+// whatIsGuarded returns the engine, or the cluster over the network with the engine as the store beside it.
+func (s *Server) whatIsGuarded() behind {
+	own := embedded{Engine: s.engine, dialect: dialect{s.engine}}
+	if s.remote == nil {
+		return own
+	}
+	return beside{Remote: s.remote, own: own, isStore: s.inStore}
+}
+
+// embedded is the engine as the cluster.
+type embedded struct {
+	*engine.Engine
+	dialect
+}
+
+// beside is a cluster over the network, and the store where events and state are. Requests that name indices of the store alone
+// go there; all others, also those that name both, go to the cluster.
+type beside struct {
+	*cluster.Remote
+	own     embedded
+	isStore func(index string) bool
+}
+
+// inStore reports whether an index holds events or state of ours.
+func (s *Server) inStore(index string) bool {
+	if s.isAuditIndex(index) {
+		return true
+	}
+	for _, pattern := range systemIndices {
+		prefix, wild := strings.CutSuffix(pattern, "*")
+		if index == pattern || wild && strings.HasPrefix(index, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// asksStore reports whether expressions mean indices of the store alone. What the cluster knows under such a name is the
+// cluster's.
+func (b beside) asksStore(expressions []string) bool {
+	if len(expressions) == 0 {
+		return false
+	}
+	if there, _ := b.Remote.Resolve(expressions); len(there) > 0 {
+		return false
+	}
+	concrete, missing := b.own.Resolve(expressions)
+	for _, index := range append(concrete, missing...) {
+		if !b.isStore(index) {
+			return false
+		}
+	}
+	return len(concrete)+len(missing) > 0
+}
+
+// ServeHTTP answers from the store or passes on.
+func (b beside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if call := rest.FromContext(r.Context()); call != nil && b.asksStore(call.Indices) {
+		b.own.ServeHTTP(w, r)
+		return
+	}
+	b.Remote.ServeHTTP(w, r)
+}
+
+// Resolve implements [gateway.Indices].
+func (b beside) Resolve(expressions []string) (concrete, missing []string) {
+	if b.asksStore(expressions) {
+		return b.own.Resolve(expressions)
+	}
+	return b.Remote.Resolve(expressions)
+}
+
+// Aliases implements [gateway.Indices].
+func (b beside) Aliases(index string) []string {
+	if b.asksStore([]string{index}) {
+		return b.own.Aliases(index)
+	}
+	return b.Remote.Aliases(index)
+}
+
+// Shards implements [gateway.Indices].
+func (b beside) Shards(index string) int {
+	if b.asksStore([]string{index}) {
+		return b.own.Shards(index)
+	}
+	return b.Remote.Shards(index)
+}
+
+// Check implements [gateway.Dialect]. What a search may say is the cluster's to judge; a bulk is cut into its items here.
+func (b beside) Check(r *http.Request, c *rest.Call) error {
+	if b.asksStore(c.Indices) {
+		return b.own.Check(r, c)
+	}
+	if c.Route.Op != "bulk" {
+		return nil
+	}
+	for _, err := range rest.Bulk(c.Body, c.Vars["index"]) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Body implements [gateway.Dialect]. A search that our own language cannot write anew is told as it came.
+func (b beside) Body(c *rest.Call) (string, bool) {
+	if text, ok := b.own.Body(c); ok || c.Route.Op != "search" && c.Route.Op != "count" {
+		return text, ok
+	}
+	return compact(c.Body)
+}
