@@ -23,7 +23,8 @@ var credentialMembers = []string{
 	"authorization", "header_params", "headers", "query_params", "url", "path", "username", "credentials",
 }
 
-// redactMembers replaces the values of members that hold credentials, at any depth. A body that cannot be read says nothing.
+// redactMembers replaces the values of members that hold credentials, at any depth. A body without any stays as it is, one
+// that cannot be read says nothing.
 func redactMembers(body string) string {
 	var p fastjson.Parser
 	v, err := p.Parse(body)
@@ -31,15 +32,18 @@ func redactMembers(body string) string {
 		return redactedBody
 	}
 	var a fastjson.Arena
-	hide(v, &a)
+	if !hide(v, &a) {
+		return body
+	}
 	return string(appendValue(nil, v))
 }
 
-func hide(v *fastjson.Value, a *fastjson.Arena) {
+// hide reports whether it replaced anything.
+func hide(v *fastjson.Value, a *fastjson.Arena) (hidden bool) {
 	switch v.Type() {
 	case fastjson.TypeArray:
 		for _, e := range v.GetArray() {
-			hide(e, a)
+			hidden = hide(e, a) || hidden
 		}
 	case fastjson.TypeObject:
 		var secret []string
@@ -47,12 +51,14 @@ func hide(v *fastjson.Value, a *fastjson.Arena) {
 			if slices.Contains(credentialMembers, strings.ToLower(string(key))) {
 				secret = append(secret, string(key))
 			} else {
-				hide(child, a)
+				hidden = hide(child, a) || hidden
 			}
 		})
 		for _, key := range secret {
 			v.Set(key, a.NewString(redactedBody))
+			hidden = true
 		}
 	default:
 	}
+	return hidden
 }

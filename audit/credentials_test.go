@@ -17,6 +17,7 @@ func TestCredentialsOfOtherSystemsAreNotInEvents(t *testing.T) {
 	f("/_reindex", `{"source":{"remote":{"host":"h","username":"u","password":"p"},"index":"a"},"dest":{"index":"b"}}`,
 		`{"source":{"remote":{"host":"h","username":"__SENSITIVE__","password":"__SENSITIVE__"},"index":"a"},"dest":{"index":"b"}}`)
 	f("/_snapshot/r", `{"password":`, "__SENSITIVE__")
+	f("/_reindex", `{"source": {"index": "a"}}`, `{"source": {"index": "a"}}`)
 	f("/logs/_doc/1", `{"password":"p"}`, `{"password":"p"}`)
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -30,7 +31,12 @@ func (x *exchange) forward() error {
 	if read {
 		r, asked = x.readable()
 	}
-	ctx := rest.NewContext(r.Context(), x.call)
+	ctx := r.Context()
+	if route.Changes {
+		// What has begun is done, whoever still listens: an outcome that nobody knows helps nobody.
+		ctx = context.WithoutCancel(ctx)
+	}
+	ctx = rest.NewContext(ctx, x.call)
 	ctx = WithPrincipal(ctx, x.principal, x.roles)
 	if x.effects != nil {
 		ctx = rest.WithEffects(ctx, x.effects)
@@ -39,20 +45,21 @@ func (x *exchange) forward() error {
 	if h == nil {
 		h = x.g.Cluster
 	}
-	if err := x.run(h, r.WithContext(ctx)); err != nil {
-		return err
-	}
-	if read {
-		if err := x.noteReads(); err != nil {
-			return err
-		}
-		if err := x.shape(asked); err != nil {
-			return err
+	err := x.run(h, r.WithContext(ctx))
+	if err == nil && read {
+		if err = x.noteReads(); err == nil {
+			err = x.shape(asked)
 		}
 	}
-	x.noteConfigRead()
+	if err == nil {
+		x.noteConfigRead()
+	}
+	// What was done before something went wrong was done all the same.
 	x.noteWrites()
-	return x.close()
+	if closed := x.close(); err == nil {
+		err = closed
+	}
+	return err
 }
 
 // run calls the handler. A panic is a fault of ours in one request, not the end of the process; what is known of the request

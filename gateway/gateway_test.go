@@ -541,6 +541,29 @@ func TestAPanicIsOneRequestsFault(t *testing.T) {
 	w.wantAll("record AUTHENTICATED GRANTED_PRIVILEGES", "handle")
 }
 
+func TestWhatWasDoneBeforeAPanicIsRecorded(t *testing.T) {
+	w := newWorld(t, watched, func(_ http.ResponseWriter, r *http.Request) {
+		rest.EffectsFrom(r.Context()).Wrote(rest.Write{Index: "accounts", ID: "1", Operation: rest.OpCreate, Version: 1})
+		panic("after the effect")
+	})
+	if rec := w.do("root PUT /accounts/_doc/1", `{}`); rec.Code != http.StatusInternalServerError {
+		t.Errorf("got %d %s", rec.Code, rec.Body)
+	}
+	w.wantSteps("begin accounts/1", "handle", "end COMPLIANCE_DOC_WRITE")
+}
+
+func TestAChangeOutlivesItsClient(t *testing.T) {
+	w := newWorld(t, defaults, func(_ http.ResponseWriter, r *http.Request) {
+		if err := r.Context().Err(); err != nil {
+			t.Errorf("the handler is told to stop: %v", err)
+		}
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	w.ServeHTTP(httptest.NewRecorder(), w.request("root PUT /logs-a/_doc/1", `{}`).WithContext(ctx))
+	w.wantSteps("handle")
+}
+
 func TestAsIsAuthorizedAndAudited(t *testing.T) {
 	w := newWorld(t, everything, answerJSON(`{}`))
 	h := w.As(&authn.Principal{Name: "reader"})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 )
 
 // Error is an error as a client of the OpenSearch API expects to read it. Fields of Extra appear beside type and reason
@@ -80,14 +81,55 @@ func (e *Error) Body() map[string]any {
 		return map[string]any{"error": e.Reason, "status": e.Status}
 	}
 	body := e.Object()
-	root := e
-	for root.CausedBy != nil && root.Type == "search_phase_execution_exception" {
-		root = root.CausedBy
-	}
-	cause := root.Object()
+	cause := e.root().Object()
 	delete(cause, "caused_by")
 	body["root_cause"] = []any{cause}
 	return map[string]any{"error": body, "status": e.Status}
+}
+
+// root returns the error that OpenSearch 2.19 tells as the root cause: it looks below an exception of its own as long as the
+// cause is one of its own, too, below one of its content parser as long as the cause is either, and below a failed search
+// in any case. It never looks below those of the language and of libraries.
+func (e *Error) root() *Error {
+	for e.CausedBy != nil {
+		below := e.CausedBy.own()
+		switch {
+		case e.Type == "search_phase_execution_exception":
+			below = true
+		case e.parser():
+			below = below || e.CausedBy.parser()
+		case !e.own():
+			below = false
+		}
+		if !below {
+			break
+		}
+		e = e.CausedBy
+	}
+	return e
+}
+
+// parser says whether the exception is one of OpenSearch's content parser, which are not among its own.
+func (e *Error) parser() bool {
+	return e.Type == "x_content_parse_exception" || e.Type == "named_object_not_found_exception"
+}
+
+// own says whether the exception is one of OpenSearch's own: not the parser's, the language's or a library's.
+func (e *Error) own() bool {
+	switch e.Type {
+	case "exception", "runtime_exception", "illegal_argument_exception", "illegal_state_exception", "null_pointer_exception",
+		"number_format_exception", "arithmetic_exception", "class_cast_exception", "unsupported_operation_exception",
+		"index_out_of_bounds_exception", "array_index_out_of_bounds_exception", "string_index_out_of_bounds_exception",
+		"i_o_exception", "unchecked_i_o_exception", "no_such_file_exception", "unknown_host_exception", "connect_exception",
+		"date_time_exception", "date_time_parse_exception", "zone_rules_exception", "pattern_syntax_exception",
+		"json_parse_exception", "json_e_o_f_exception", "input_coercion_exception", "not_x_content_exception",
+		"too_many_clauses", "too_many_nested_clauses", "max_bytes_length_exceeded_exception",
+		"validation_exception", "action_request_validation_exception", "too_long_http_content_exception", "painless_error":
+		return false
+	case "parse_exception":
+		return !strings.HasPrefix(e.Reason, "Cannot parse") // that is the one of Lucene's query syntax
+	}
+	return !e.parser()
 }
 
 // WriteError answers with err in OpenSearch's shape, see [Error.Body].

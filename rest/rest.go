@@ -115,7 +115,8 @@ type Call struct {
 	Route *Route
 	// Vars holds the path variables, percent-decoded. A query parameter index stands in for {index} in rows without it.
 	Vars map[string]string
-	// Query holds the query parameters. Of repeated keys the last one counts, as in OpenSearch.
+	// Query holds the query parameters. Of repeated keys the last one counts, as in OpenSearch. In cat requests the header
+	// Accept stands in for format.
 	Query url.Values
 	// Indices are the index expressions as the client wrote them, split at commas.
 	Indices []string

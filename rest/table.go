@@ -57,6 +57,7 @@ func (t *Table) Resolve(r *http.Request) (*Call, error) {
 			continue
 		}
 		if route, ok := n.routes[r.Method]; ok {
+			addAccepted(query, route, r.Header.Get("Accept"))
 			return newCall(route, segments, query)
 		}
 		for method := range n.routes {
@@ -73,6 +74,19 @@ func (t *Table) Resolve(r *http.Request) (*Call, error) {
 		return nil, wrongMethod(r, allowed)
 	default:
 		return nil, noHandler(r)
+	}
+}
+
+// addAccepted lets the header Accept stand in for the parameter format of a cat request: without either it is a table of
+// text, and clients that always ask for JSON expect JSON. As OpenSearch does, only a media type alone counts, no list.
+func addAccepted(query url.Values, route *Route, accept string) {
+	if !strings.HasPrefix(route.Op, "cat.") || query.Has("format") {
+		return
+	}
+	kind, _, _ := strings.Cut(strings.ToLower(accept), ";")
+	switch kind = strings.TrimSpace(kind); kind {
+	case "application/json", "application/yaml":
+		query.Set("format", kind)
 	}
 }
 

@@ -167,6 +167,31 @@ func TestResolveKeepsTheLastOfRepeatedParameters(t *testing.T) {
 	}
 }
 
+func TestResolveTakesTheFormatOfTablesFromAccept(t *testing.T) {
+	table, err := NewTable(OpenSearch())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ url, accept, want string }{
+		{"/_cat/indices", "application/json", "application/json"},
+		{"/_cat/indices", "Application/YAML; charset=utf-8", "application/yaml"},
+		{"/_cat/indices?format=text", "application/json", "text"},
+		{"/_cat/indices", "*/*", ""},
+		{"/_cat/indices", "application/json, text/plain", ""},
+		{"/_search", "application/yaml", ""},
+	} {
+		r := httptest.NewRequest(http.MethodGet, c.url, http.NoBody)
+		r.Header.Set("Accept", c.accept)
+		call, err := table.Resolve(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := call.Param("format"); got != c.want {
+			t.Errorf("%s with Accept %s: got format %q, want %q", c.url, c.accept, got, c.want)
+		}
+	}
+}
+
 func TestResolveDoesNotTouchTheBody(t *testing.T) {
 	r := request(t, "POST", "/a/_search")
 	r.Body = failingBody{t}
