@@ -29,6 +29,7 @@ func inertParams() map[string]inertParam {
 				"indices.open indices.close indices.put_mapping indices.put_settings indices.clone indices.rollover cluster.put_settings",
 			same: []string{"1m", "60s", "60000ms", "30s", "30000ms"}, why: answered,
 		},
+		"from":                       {ops: "update_by_query delete_by_query", same: []string{"0"}, why: "all that matches is written"},
 		"search_timeout":             {why: "the search of a by-query request is not bounded"},
 		"wait_for_active_shards":     {same: []string{"0", "1"}, why: "there is one copy of each shard"},
 		"wait_for_nodes":             {same: []string{"1", ">=1", "<=1", "ge(1)", "le(1)"}, why: "there is one node"},

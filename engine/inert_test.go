@@ -44,6 +44,7 @@ func TestWhatHasNoEffectIsNamed(t *testing.T) {
 		{"POST", "/a/_update_by_query?slices=5", "", "[slices]"},
 		{"POST", "/a/_update_by_query?requests_per_second=5&slices=auto", "", "[requests_per_second]"},
 		{"POST", "/a/_update_by_query?timeout=5s", "", "[timeout]"},
+		{"POST", "/a/_delete_by_query?from=5", `{"query":{"match_none":{}}}`, "[from]"},
 		{"GET", "/a/_search?explain=true", "", "[explain]"},
 		{"GET", "/a/_search", `{"explain":true}`, "[explain]"},
 		{"GET", "/a/_search?q=s:qui*&analyze_wildcard=true", "", "[analyze_wildcard]"},

@@ -57,3 +57,13 @@ func (e *Engine) Field(index, name string) *segment.Field {
 	}
 	return x.mapping.Field(name)
 }
+
+// Sources returns the other fields of a concrete index whose values a field shows, sorted: the field that it is a sub-field or
+// an alias of, and those that are copied to it.
+func (e *Engine) Sources(index, field string) []string {
+	x := e.state.Load().indices[index]
+	if x == nil {
+		return nil
+	}
+	return x.mapping.Sources(field)
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,8 +114,8 @@ func rebuilt(t *testing.T, e *rest.Error) map[string]any {
 func TestRootCause(t *testing.T) {
 	chain := func(types ...string) *rest.Error {
 		var e *rest.Error
-		for i := len(types) - 1; i >= 0; i-- {
-			typ, reason, _ := strings.Cut(types[i], ": ")
+		for _, t := range slices.Backward(types) {
+			typ, reason, _ := strings.Cut(t, ": ")
 			e = &rest.Error{Status: 400, Type: typ, Reason: reason, CausedBy: e}
 		}
 		return e

@@ -63,7 +63,11 @@ func (a Aggs) Empty() bool { return len(a.list) == 0 }
 // Errors are [*query.Error] or the context's.
 func Run(ctx context.Context, a Aggs, shards []query.Shard, o Options) (json.RawMessage, error) {
 	r := &runner{ctx: ctx, shards: shards}
-	var docs []doc
+	n := 0
+	for _, sh := range shards {
+		n += len(sh.Docs)
+	}
+	docs := make([]doc, 0, n)
 	for i := range shards {
 		sh := &shards[i]
 		for j, d := range sh.Docs {

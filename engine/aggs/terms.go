@@ -152,9 +152,12 @@ func (t terms) run(r *runner, a aggregation, docs []doc) (result, error) {
 				by[x], keys[b] = b, x
 				list = append(list, b)
 			}
-			if count {
+			if !count {
+				continue
+			}
+			b.count++
+			if !a.subs.Empty() {
 				b.docs = append(b.docs, d)
-				b.count++
 			}
 		}
 	}

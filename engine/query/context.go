@@ -26,6 +26,7 @@ type Context struct {
 	path   string          // of the nested documents that are being matched; empty for whole documents
 	named  *[]named
 	tokens map[tokenKey][]analysis.Token
+	room   int // how many tokens more are remembered; 0 before the first
 	fields map[string]*fieldStats
 }
 
@@ -173,6 +174,9 @@ func (c *Context) typeOf(path string) segment.Type {
 	return ""
 }
 
+// maxTokens bounds the tokens that one shard remembers during a search; what is beyond is analyzed anew when it is needed.
+const maxTokens = 1 << 20
+
 // analyzed returns a document's tokens of a text field. Each value starts 100 positions behind the last, so that phrases
 // do not span values.
 func (c *Context) analyzed(d *segment.Doc, f *segment.Field) []analysis.Token {
@@ -181,7 +185,7 @@ func (c *Context) analyzed(d *segment.Doc, f *segment.Field) []analysis.Token {
 		return t
 	}
 	if c.tokens == nil {
-		c.tokens = map[tokenKey][]analysis.Token{}
+		c.tokens, c.room = map[tokenKey][]analysis.Token{}, maxTokens
 	}
 	a, err := analysis.New(f.Analyzer)
 	if err != nil {
@@ -189,16 +193,24 @@ func (c *Context) analyzed(d *segment.Doc, f *segment.Field) []analysis.Token {
 	}
 	var out []analysis.Token
 	next := 0
-	for _, v := range d.Values[f.Name] {
-		for _, t := range a.Tokens(v.Str) {
-			t.Position += next
-			out = append(out, t)
+	for i, v := range d.Values[f.Name] {
+		tokens := a.Tokens(v.Str)
+		for j := range tokens {
+			tokens[j].Position += next
+		}
+		if i == 0 {
+			out = tokens
+		} else {
+			out = append(out, tokens...)
 		}
 		if len(out) > 0 {
 			next = out[len(out)-1].Position + 101
 		}
 	}
-	c.tokens[key] = out
+	if len(out) <= c.room {
+		c.tokens[key] = out
+		c.room -= len(out)
+	}
 	return out
 }
 
@@ -235,19 +247,27 @@ func (c *Context) stats(f *segment.Field) *fieldStats {
 		c.fields = map[string]*fieldStats{}
 	}
 	s := &fieldStats{df: map[string]int{}}
+	last := map[string]*segment.Doc{} // the last one with a term
 	for _, d := range c.Docs {
-		terms := c.terms(d, f)
-		if len(terms) == 0 {
-			continue
-		}
-		s.docs++
-		s.total += len(terms)
-		seen := make(map[string]bool, len(terms))
-		for _, t := range terms {
-			if !seen[t] {
-				seen[t] = true
-				s.df[t]++
+		n := 0
+		count := func(term string) {
+			if n++; last[term] != d {
+				last[term] = d
+				s.df[term]++
 			}
+		}
+		if f.Type == segment.Text {
+			for _, t := range c.analyzed(d, f) {
+				count(t.Term)
+			}
+		} else {
+			for _, v := range c.Values(d, f) {
+				count(v.Str)
+			}
+		}
+		if n > 0 {
+			s.docs++
+			s.total += n
 		}
 	}
 	c.fields[f.Name] = s

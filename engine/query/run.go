@@ -42,14 +42,6 @@ type Result struct {
 	TimedOut bool
 }
 
-// candidate is a match before it is known whether it becomes a hit.
-type candidate struct {
-	doc   *segment.Doc
-	score float32
-	keys  []sortKey
-	shard *Shard
-}
-
 // checkEvery is how many documents are matched between two looks at the context.
 const checkEvery = 256
 
@@ -68,7 +60,7 @@ func Run(ctx context.Context, r *Request, targets []Target, now time.Time) (*Res
 		ctx, stop = context.WithTimeoutCause(ctx, r.Timeout, errTime)
 		defer stop()
 	}
-	s := &search{Request: r, now: now}
+	s := &search{Request: r, now: now, keep: r.best(from + size)}
 	for _, t := range targets {
 		for _, c := range t.shards(ctx, now) {
 			if err := s.shard(ctx, c); err != nil {
@@ -85,6 +77,11 @@ func Run(ctx context.Context, r *Request, targets []Target, now time.Time) (*Res
 func (t Target) shards(ctx context.Context, now time.Time) []*Context {
 	fresh := func() *Context {
 		return &Context{Index: t.Index, Fields: t.Fields, Now: now, named: &[]named{}, ctx: ctx}
+	}
+	if n := len(t.Docs); n > 0 && !slices.ContainsFunc(t.Docs, func(d *segment.Doc) bool { return d.Shard != t.Docs[0].Shard }) {
+		c := fresh()
+		c.Docs = t.Docs
+		return []*Context{c}
 	}
 	by := map[int]*Context{}
 	var out []*Context
@@ -106,8 +103,15 @@ func (t Target) shards(ctx context.Context, now time.Time) []*Context {
 
 type search struct {
 	*Request
-	now    time.Time
-	found  []candidate
+	now time.Time
+	// found are the candidates; all of them, or with keep at least that many of the best.
+	found []candidate
+	keep  int // -1 for all
+	// full says that found was cut to the best, so that what is not better than the last of those is none.
+	full bool
+	// count is how many candidates there were, top the highest of their scores.
+	count  int
+	top    float32
 	shards []*Shard
 	cut    bool
 	late   bool
@@ -149,7 +153,7 @@ func (s *search) shard(ctx context.Context, c *Context) error {
 		if _, ok := post(d); !ok {
 			continue
 		}
-		s.found = append(s.found, candidate{doc: d, score: score, keys: keys(d, score), shard: sh})
+		s.add(candidate{doc: d, score: score, keys: keys(d, score), shard: sh})
 	}
 	if ctx.Err() != nil { // which also ends scripts
 		return ctx.Err()
@@ -157,7 +161,7 @@ func (s *search) shard(ctx context.Context, c *Context) error {
 	return c.Err()
 }
 
-// keys returns what computes the sort values of the shard's documents.
+// keys returns what computes the sort values of the shard's documents. They are good until the next call.
 func (s *search) keys(c *Context) (func(d *segment.Doc, score float32) []sortKey, error) {
 	sorters := make([]sorter, len(s.Sort))
 	for i, o := range s.Sort {
@@ -166,10 +170,10 @@ func (s *search) keys(c *Context) (func(d *segment.Doc, score float32) []sortKey
 			return nil, err
 		}
 	}
+	keys := make([]sortKey, len(sorters))
 	return func(d *segment.Doc, score float32) []sortKey {
-		keys := make([]sortKey, len(sorters))
 		for j, o := range sorters {
-			keys[j] = o.key(c, d, score, len(s.found))
+			keys[j] = o.key(c, d, score, s.count)
 		}
 		return keys
 	}, nil
@@ -185,7 +189,7 @@ func Top(r *Request, shards []Shard) (*Result, error) {
 	if r.Size < 0 {
 		size = 3
 	}
-	s := &search{Request: r}
+	s := &search{Request: r, keep: r.best(from + size)}
 	for i := range shards {
 		sh := &shards[i]
 		keys, err := s.keys(sh.Context)
@@ -197,7 +201,7 @@ func Top(r *Request, shards []Shard) (*Result, error) {
 			if sh.Scores != nil {
 				score = sh.Scores[j]
 			}
-			s.found = append(s.found, candidate{doc: d, score: score, keys: keys(d, score), shard: sh})
+			s.add(candidate{doc: d, score: score, keys: keys(d, score), shard: sh})
 		}
 	}
 	exact := math.MaxInt32
@@ -222,12 +226,12 @@ func (s *search) result(from, size int) (*Result, error) {
 	for _, sh := range s.shards {
 		res.Shards = append(res.Shards, *sh)
 	}
-	res.count(len(s.found), s.TrackTotal)
+	res.count(s.count, s.TrackTotal)
 	if s.TerminateAfter > 0 {
 		res.TerminatedEarly = &s.cut
 	}
 	if len(s.Sort) == 0 || s.TrackScores || s.Sort[0].Field == "_score" {
-		res.MaxScore = maxScore(s.found)
+		res.MaxScore = s.maxScore()
 	}
 	slices.SortStableFunc(s.found, s.compare)
 	found, err := s.after(s.found)
@@ -265,26 +269,6 @@ func (res *Result) count(n int, track *int) {
 	default:
 		res.Total, res.Relation = n, "eq"
 	}
-}
-
-func maxScore(cs []candidate) *float32 {
-	if len(cs) == 0 {
-		return nil
-	}
-	best := slices.MaxFunc(cs, func(a, b candidate) int { return cmp.Compare(a.score, b.score) }).score
-	return &best
-}
-
-func (s *search) compare(a, b candidate) int {
-	if len(s.Sort) == 0 {
-		return cmp.Compare(b.score, a.score)
-	}
-	for i, o := range s.Sort {
-		if n := o.before(a.keys[i], b.keys[i]); n != 0 {
-			return n
-		}
-	}
-	return 0
 }
 
 // after drops what does not come after search_after.

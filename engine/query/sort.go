@@ -2,7 +2,6 @@ package query
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -305,14 +304,10 @@ func (s sorter) key(c *Context, d *segment.Doc, score float32, order int) sortKe
 	case "_doc":
 		return sortKey{kind: keyInt, i: int64(order)}
 	}
-	var keys []sortKey
-	for _, v := range s.values(c, d) {
-		keys = append(keys, toKey(s.field, v))
-	}
-	if len(keys) == 0 {
+	k, ok := s.one(s.values(c, d))
+	if !ok {
 		return s.missing
 	}
-	k := s.reduce(keys)
 	switch s.Numeric {
 	case "double":
 		k = sortKey{kind: keyFloat, f: k.number()}
@@ -338,57 +333,4 @@ func (s sorter) values(c *Context, d *segment.Doc) []segment.Value {
 		out = append(out, s.nested.Values(n, s.field)...)
 	}
 	return out
-}
-
-func toKey(f *segment.Field, v segment.Value) sortKey {
-	switch {
-	case v.Kind == segment.KindInt:
-		return sortKey{kind: keyInt, i: v.Int}
-	case v.Kind == segment.KindFloat:
-		return sortKey{kind: keyFloat, f: v.Float}
-	case f.Type == segment.IP:
-		// Sixteen bytes order as addresses do; hits print the canonical form again.
-		if a := valueAddress(v); a.IsValid() {
-			b := a.As16()
-			return sortKey{kind: keyString, str: string(b[:])}
-		}
-	}
-	return sortKey{kind: keyString, str: v.Str}
-}
-
-func (s sorter) reduce(keys []sortKey) sortKey {
-	slices.SortFunc(keys, compareKeys)
-	mode := s.Mode
-	if mode == "" {
-		mode = "min"
-		if s.Desc {
-			mode = "max"
-		}
-	}
-	if keys[0].kind == keyString && mode != "max" {
-		mode = "min"
-	}
-	n := len(keys)
-	switch mode {
-	case "min":
-		return keys[0]
-	case "max":
-		return keys[n-1]
-	case "median":
-		if n%2 == 1 {
-			return keys[n/2]
-		}
-		keys = keys[n/2-1 : n/2+1]
-		mode, n = "avg", 2
-	}
-	sum := keys[0]
-	for _, k := range keys[1:] {
-		sum.i += k.i
-		sum.f += k.f
-	}
-	if mode == "avg" {
-		sum.f /= float64(n)
-		sum.i = int64(math.Floor(float64(sum.i)/float64(n) + 0.5))
-	}
-	return sum
 }

@@ -93,6 +93,15 @@ func (c *Context) termMatcher(f *segment.Field, value string, w weight) (Matcher
 		return constant(w.boost, c.anyTerm(f, func(t string) bool { return t == value })), nil
 	}
 	sim := c.similarity(f, w.boost, value)
+	if f.Type != segment.Text {
+		return func(d *segment.Doc) (float32, bool) {
+			vs := c.Values(d, f)
+			if !slices.ContainsFunc(vs, func(v segment.Value) bool { return v.Str == value }) {
+				return 0, false
+			}
+			return sim.score(1, len(vs)), true
+		}, nil
+	}
 	return func(d *segment.Doc) (float32, bool) {
 		terms := c.terms(d, f)
 		freq := 0
@@ -103,9 +112,6 @@ func (c *Context) termMatcher(f *segment.Field, value string, w weight) (Matcher
 		}
 		if freq == 0 {
 			return 0, false
-		}
-		if f.Type != segment.Text {
-			freq = 1
 		}
 		return sim.score(float32(freq), len(terms)), true
 	}, nil
@@ -123,6 +129,9 @@ func (c *Context) metaTest(field, value string) func(*segment.Doc) bool {
 
 // anyTerm is a test of documents: does one term of the field pass?
 func (c *Context) anyTerm(f *segment.Field, ok func(string) bool) func(*segment.Doc) bool {
+	if f.Type != segment.Text {
+		return c.anyValue(f, func(v segment.Value) bool { return ok(v.Str) })
+	}
 	return func(d *segment.Doc) bool {
 		return slices.ContainsFunc(c.terms(d, f), ok)
 	}
