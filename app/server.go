@@ -243,6 +243,7 @@ func (s *Server) openGateway(context.Context) error {
 		Indices: guarded, Dialect: guarded, Cluster: guarded, Log: s.log, Node: node.ID, ClusterName: s.cfg.ClusterName,
 		SecurityIndex: securityIndex, ConfigType: security.ConfigType, TrustedProxies: s.proxies,
 		MaxContentLength: int64(s.cfg.HTTP.MaxContentLength), MaxInFlight: int64(s.cfg.HTTP.MaxInFlight), Done: metrics.done,
+		ReadDerived: s.cfg.Compliance.ReadDerived,
 	})
 	s.serving.Store(s.gateway)
 	return err

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -117,10 +118,12 @@ type beside struct {
 	isStore func(index string) bool
 }
 
-// inStore reports whether an index holds events or state of ours.
+// inStore reports whether an index, or every index of that pattern, holds events or state of ours.
 func (s *Server) inStore(index string) bool {
-	if s.isAuditIndex(index) {
-		return true
+	for _, n := range s.sinks.names {
+		if n.Match(index) || n.Wildcard() == index {
+			return true
+		}
 	}
 	for _, pattern := range systemIndices {
 		prefix, wild := strings.CutSuffix(pattern, "*")
@@ -141,12 +144,11 @@ func (b beside) asksStore(expressions []string) bool {
 		return false
 	}
 	concrete, missing := b.own.Resolve(expressions)
-	for _, index := range append(concrete, missing...) {
-		if !b.isStore(index) {
-			return false
-		}
+	named := slices.Concat(concrete, missing)
+	if len(named) == 0 {
+		named = expressions // of indices that the first event makes
 	}
-	return len(concrete)+len(missing) > 0
+	return !slices.ContainsFunc(named, func(index string) bool { return !b.isStore(index) })
 }
 
 // ServeHTTP answers from the store or passes on.
@@ -180,6 +182,14 @@ func (b beside) Shards(index string) int {
 		return b.own.Shards(index)
 	}
 	return b.Remote.Shards(index)
+}
+
+// Sources implements [gateway.Indices].
+func (b beside) Sources(index, field string) []string {
+	if b.asksStore([]string{index}) {
+		return b.own.Sources(index, field)
+	}
+	return b.Remote.Sources(index, field)
 }
 
 // Check implements [gateway.Dialect]. What a search may say is the cluster's to judge; a bulk is cut into its items here.

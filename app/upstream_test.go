@@ -1,6 +1,9 @@
 package app_test
 
 import (
+	"compress/gzip"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"slices"
@@ -107,6 +110,59 @@ func TestAnUpstreamIsGuardedLikeTheEngine(t *testing.T) {
 			}
 			s.Must("DELETE", "/vigil-test-accounts,vigil-test-logs", nil)
 		})
+	}
+}
+
+// speaking is a cluster with one index that packs its answers if it may, and cuts one off.
+func speaking(w http.ResponseWriter, r *http.Request) {
+	answers := map[string]string{
+		"/_cluster/state/version": `{"version":1,"state_uuid":"u"}`, "/_alias": `{}`,
+		"/a/_search": `{"hits":{"hits":[{"_index":"a","_id":"1","_source":{"owner":"ann"}}]}}`,
+	}
+	answer, ok := answers[r.URL.Path]
+	if strings.HasPrefix(r.URL.Path, "/_settings/") {
+		answer, ok = `{"a":{"settings":{"index.uuid":"x","index.number_of_shards":"1"}}}`, true
+	}
+	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case r.URL.Path == "/a/_doc/cut":
+		w.Header().Set("Content-Length", "100")
+		io.WriteString(w, `{"_index":`)
+	case !ok:
+		http.NotFound(w, r)
+	case strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") || strings.Contains(r.Header.Get("Accept"), "cbor"):
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		io.WriteString(z, answer)
+		z.Close()
+	default:
+		io.WriteString(w, answer)
+	}
+}
+
+func TestAWatchedAnswerIsAskedForInPlain(t *testing.T) {
+	node := httptest.NewServer(http.HandlerFunc(speaking))
+	defer node.Close()
+	s := inFrontOf(t, node.URL)
+	search := func() apptest.Reply {
+		r := s.Request("GET", "/a/_search", nil)
+		r.SetBasicAuth("admin", apptest.Password)
+		r.Header.Set("Accept-Encoding", "gzip")
+		r.Header.Set("Accept", "application/cbor")
+		return s.Send(r)
+	}
+	if a := search(); a.Status != http.StatusOK || a.Header.Get("Content-Encoding") != "gzip" {
+		t.Errorf("unwatched: got %d %v", a.Status, a.Header)
+	}
+	s.Audit(`{"enabled":true,"compliance":{"enabled":true,"read_metadata_only":false,"read_watched_fields":{"a":["*"]}}}`)
+	if a := search(); a.Status != http.StatusOK || a.Header.Get("Content-Encoding") != "" || !strings.Contains(string(a.Body), "ann") {
+		t.Errorf("watched: got %d %v %s", a.Status, a.Header, a.Body)
+	}
+	if e := s.Events(1, `{"match":{"audit_category":"COMPLIANCE_DOC_READ"}}`); e[0].Text("audit_trace_doc_id") != "1" {
+		t.Errorf("got %v", e[0])
+	}
+	if a := s.Admin("GET", "/a/_doc/cut", nil); a.Status != http.StatusBadGateway || !strings.Contains(string(a.Body), "cut off") {
+		t.Errorf("an answer that was cut off: got %d %s", a.Status, a.Body)
 	}
 }
 

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -9,31 +10,111 @@ import (
 // DescribeRead puts into a read event what was shown of the document: the names of the watched fields, or, unless only
 // metadata is wanted, their values as strings.
 func (p *Policy) DescribeRead(e *Event, shown map[string]string) {
-	names := make([]string, 0, len(shown))
-	for name := range shown {
+	w := []byte{'{'}
+	if p.ReadMetadataOnly() {
+		w = appendNames(w, "field_names", slices.Sorted(maps.Keys(shown)))
+	} else {
+		w = appendValues(w, shown)
+	}
+	p.setBody(e, string(append(w, '}')))
+}
+
+// DerivedRead is what an answer showed of watched fields in other ways than as fields of one document.
+type DerivedRead struct {
+	// Fields are the names of the watched fields, as the request or the answer writes them. What a script read is not known,
+	// so it names the patterns of all that is watched.
+	Fields []string
+	// Shown are the values of fields of one document, if the answer belongs to one.
+	Shown map[string]string
+	// Script is the text of the script that read the fields, cut if it is long, or why it is not known what read them.
+	Script string
+	// Aggregations and Suggestions are the names of those that tell of the fields; one below another is named "outer>inner".
+	Aggregations, Suggestions []string
+}
+
+// DescribeDerivedRead puts into a read event the names of the fields and what showed them. Values are told only of a document,
+// and only if more than metadata is wanted.
+func (p *Policy) DescribeDerivedRead(e *Event, d DerivedRead) {
+	names := slices.Clone(d.Fields)
+	for name := range d.Shown {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	w := []byte{'{'}
-	if p.ReadMetadataOnly() {
-		w = append(w, `"field_names":[`...)
-		for i, name := range names {
-			if i > 0 {
-				w = append(w, ',')
-			}
-			w = appendString(w, name)
-		}
-		w = append(w, ']')
-	} else {
-		for i, name := range names {
-			if i > 0 {
-				w = append(w, ',')
-			}
-			w = append(appendString(w, name), ':')
-			w = appendString(w, shown[name])
-		}
+	w := appendNames([]byte{'{'}, "field_names", slices.Compact(names))
+	if d.Script != "" {
+		w = appendString(append(w, `,"script":`...), d.Script)
+	}
+	if len(d.Aggregations) > 0 {
+		w = appendNames(append(w, ','), "aggregations", d.Aggregations)
+	}
+	if len(d.Suggestions) > 0 {
+		w = appendNames(append(w, ','), "suggestions", d.Suggestions)
+	}
+	if len(d.Shown) > 0 && !p.ReadMetadataOnly() {
+		w = append(appendValues(append(w, `,"fields":{`...), d.Shown), '}')
 	}
 	p.setBody(e, string(append(w, '}')))
+}
+
+// appendNames appends a member that is a list of names.
+func appendNames(w []byte, member string, names []string) []byte {
+	w = append(appendString(w, member), ":["...)
+	for i, name := range names {
+		if i > 0 {
+			w = append(w, ',')
+		}
+		w = appendString(w, name)
+	}
+	return append(w, ']')
+}
+
+// appendValues appends the members of an object in the order of their names.
+func appendValues(w []byte, values map[string]string) []byte {
+	for i, name := range slices.Sorted(maps.Keys(values)) {
+		if i > 0 {
+			w = append(w, ',')
+		}
+		w = append(appendString(w, name), ':')
+		w = appendString(w, values[name])
+	}
+	return w
+}
+
+// Names returns the patterns of the fields that are watched as the configuration writes them, sorted.
+func (w *FieldWatch) Names() []string {
+	if w.all {
+		return []string{"*"}
+	}
+	var names []string
+	for _, f := range w.fields {
+		names = append(names, f.list()...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Literals returns the names among those of [FieldWatch.Names] that stand for themselves.
+func (w *FieldWatch) Literals() []string {
+	var names []string
+	for _, f := range w.fields {
+		names = slices.AppendSeq(names, maps.Keys(f.literal))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// list returns the elements of the list that was compiled, blank ones left out.
+func (p *Patterns) list() []string {
+	var list []string
+	if p.any {
+		list = append(list, "*")
+	}
+	list = slices.AppendSeq(list, maps.Keys(p.literal))
+	list = append(list, p.globs...)
+	for _, re := range p.regexps {
+		list = append(list, "/"+strings.TrimSuffix(strings.TrimPrefix(re.String(), `\A(?:`), `)\z`)+"/")
+	}
+	return list
 }
 
 // DescribeConfigRead puts into the event of a configuration read which section was read, or, unless only metadata is

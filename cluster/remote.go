@@ -80,16 +80,19 @@ func (r *Remote) Run(ctx context.Context) error {
 	defer r.nodes.transport.CloseIdleConnections()
 	tick := time.NewTicker(r.opts.HealthInterval)
 	defer tick.Stop()
+	failing := false
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
-			r.nodes.check(ctx)
-			if err := r.Refresh(ctx); err != nil && ctx.Err() == nil {
-				r.log.WarnContext(ctx, "the names of the cluster could not be read", "error", err)
-			}
 		}
+		r.nodes.check(ctx)
+		err := r.Refresh(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
+			r.log.WarnContext(ctx, "the names of the cluster could not be read", "error", err)
+		}
+		failing = err != nil
 	}
 }
 

@@ -52,7 +52,7 @@ func (x *passage) bulk() error {
 			return err
 		}
 		if resp, err = x.fetch(body, nil); err != nil {
-			return err
+			return x.unsure(writes, err)
 		}
 		if resp.Status >= http.StatusBadRequest {
 			x.answer(resp)

@@ -27,12 +27,17 @@ type fixture struct {
 }
 
 func newFixture(t *testing.T) *fixture {
+	return newFixtureBehind(t, func(h http.Handler) http.Handler { return h })
+}
+
+// newFixtureBehind is a fixture with something between the engine and the socket.
+func newFixtureBehind(t *testing.T, wrap func(http.Handler) http.Handler) *fixture {
 	t.Helper()
 	e, err := engine.Open(engine.Options{Dir: t.TempDir(), ClusterName: "behind"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(e)
+	s := httptest.NewServer(wrap(e))
 	u, err := url.Parse(s.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -188,6 +193,70 @@ func TestRemoteAnswersAreThoseOfTheCluster(t *testing.T) {
 	}
 }
 
+// lostAnswers lets writes happen and breaks the connection before they are answered.
+func lostAnswers(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("timeout") != "7s" {
+			h.ServeHTTP(w, r)
+			return
+		}
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			_ = c.Close()
+		}
+	})
+}
+
+func TestRemoteLooksWhatBecameOfWritesWithoutAnAnswer(t *testing.T) {
+	f := newFixtureBehind(t, lostAnswers)
+	for _, tc := range []struct{ method, path, body, want string }{
+		{"PUT", "/a/_doc/1?timeout=7s", `{"f":1}`, `CREATE a/1 v1  -> {"f":1}`},
+		{"PUT", "/a/_doc/1?timeout=7s", `{"f":2}`, `UPDATE a/1 v2 {"f":1} -> {"f":2}`},
+		{"POST", "/a/_update/1?timeout=7s", `{"doc":{"f":3}}`, `UPDATE a/1 v3 {"f":2} -> {"f":3}`},
+		{"POST", "/_bulk?timeout=7s", "{\"index\":{\"_index\":\"a\",\"_id\":\"1\"}}\n{\"f\":4}\n", `UPDATE a/1 v4 {"f":3} -> {"f":4}`},
+		{"DELETE", "/a/_doc/1?timeout=7s", "", `DELETE a/1 v5 {"f":4} -> `},
+		{"DELETE", "/a/_doc/1?timeout=7s", "", "indices:data/write/bulk[s] BulkShardRequest [a] < indices:data/write/bulk (delete a/1 )"},
+	} {
+		status, answer, said := f.do(watched(), tc.method, tc.path, tc.body)
+		if status != http.StatusBadGateway || said[len(said)-1] != tc.want {
+			t.Errorf("%s %s: got %d %s, last said %q, want %q", tc.method, tc.path, status, answer, said[len(said)-1], tc.want)
+		}
+	}
+}
+
+// overtaken lets somebody else write the document just before the write that comes through.
+func overtaken(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("timeout") == "7s" {
+			other := httptest.NewRequest(http.MethodPut, "/a/_doc/1", strings.NewReader(`{"f":"theirs"}`))
+			other.Header.Set("Content-Type", "application/json")
+			h.ServeHTTP(httptest.NewRecorder(), other)
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func TestRemoteDoesNotTellAnEarlierDocumentThatWasNotTheLast(t *testing.T) {
+	f := newFixtureBehind(t, overtaken)
+	f.do(watched(), "PUT", "/a/_doc/1", `{"f":"mine"}`)
+	_, _, said := f.do(watched(), "PUT", "/a/_doc/1?timeout=7s", `{"f":"new"}`)
+	if got, want := said[len(said)-1], `UPDATE a/1 v3 ? -> {"f":"new"}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestRemoteCountsShardsByTheRoutingOfAnAlias(t *testing.T) {
+	f := newFixture(t)
+	f.do(&rest.Effects{}, "PUT", "/many", `{"settings":{"number_of_shards":5},"aliases":{"routed":{"routing":"r"}}}`)
+	for target, routing := range map[string]string{"/routed/_doc/a": "r", "/many/_doc/a": "a", "/many/_doc/a?routing=c": "c"} {
+		fx := watched()
+		f.do(fx, "PUT", target, `{"f":1}`)
+		if got, want := fx.Writes()[0].Shard, rest.ShardOf(routing, 5); got != want || *fx.Actions()[0].Shard != want {
+			t.Errorf("%s: got shard %d, want %d", target, got, want)
+		}
+	}
+}
+
 // denying refuses the actions of that name on the indices.
 func denying(name rest.ActionName, indices ...string) *rest.Effects {
 	fx := watched()
@@ -286,54 +355,5 @@ func TestRemoteRefusesWhatItCannotJudge(t *testing.T) {
 		if status, text, _ := f.do(watched(), tc.method, tc.path, tc.body); status != tc.want {
 			t.Errorf("%s %s: got %d %s, want %d", tc.method, tc.path, status, text, tc.want)
 		}
-	}
-}
-
-func TestRemoteResolvesNamesAsTheEngineDoes(t *testing.T) {
-	f := newFixture(t)
-	for path, body := range map[string]string{
-		"/logs-a": `{"aliases":{"logs":{}}}`, "/logs-b": `{"settings":{"hidden":true,"number_of_shards":3},"aliases":{"logs":{"is_write_index":true}}}`,
-		"/.sys": `{}`, "/logs-2026.01.02": `{}`,
-	} {
-		if status, text, _ := f.do(&rest.Effects{}, "PUT", path, body); status != 200 {
-			t.Fatalf("%s: %d %s", path, status, text)
-		}
-	}
-	all := []string{".sys", "logs-2026.01.02", "logs-a", "logs-b"}
-	for _, tc := range []struct {
-		exprs         string
-		want, missing []string
-	}{
-		{"", all, nil},
-		{"_all", all, nil},
-		{"*", all, nil},
-		{"logs-*,-logs-b", []string{"logs-2026.01.02", "logs-a"}, nil},
-		{"logs", []string{"logs-a", "logs-b"}, nil},
-		{"lo*s", []string{"logs-a", "logs-b"}, nil},
-		{"logs-a,nope", []string{"logs-a"}, []string{"nope"}},
-		{"-logs-a", nil, []string{"-logs-a"}},
-		{"no*", nil, nil},
-	} {
-		var exprs []string
-		if tc.exprs != "" {
-			exprs = strings.Split(tc.exprs, ",")
-		}
-		got, missing := f.remote.Resolve(exprs)
-		if !slices.Equal(got, tc.want) || !slices.Equal(missing, tc.missing) {
-			t.Errorf("%q: got %q missing %q, want %q missing %q", tc.exprs, got, missing, tc.want, tc.missing)
-		}
-	}
-	if got := f.remote.Shards("logs-b"); got != 3 {
-		t.Errorf("got %d shards, want 3", got)
-	}
-	if got := f.remote.Aliases("logs-b"); !slices.Equal(got, []string{"logs"}) {
-		t.Errorf("got aliases %q", got)
-	}
-	if _, _, said := f.do(watched(), "PUT", "/logs/_doc/1", `{"f":1}`); !strings.Contains(said[len(said)-1], "CREATE logs-b/1") {
-		t.Errorf("a write to an alias: got %q", said)
-	}
-	f.do(&rest.Effects{}, "DELETE", "/logs-a", "")
-	if got, _ := f.remote.Resolve([]string{"logs-a"}); got != nil {
-		t.Errorf("a deleted index is still known: %q", got)
 	}
 }

@@ -161,7 +161,8 @@ func (x *passage) fetch(body []byte, more url.Values) (Response, error) {
 		delete(call.Query, name)
 	}
 	maps.Copy(call.Query, more)
-	ctx := x.req.Context()
+	ctx, cancel := context.WithTimeout(x.req.Context(), x.r.opts.RequestTimeout)
+	defer cancel()
 	if !call.Route.Changes {
 		ctx = repeatable(ctx)
 	}

@@ -103,9 +103,11 @@ func address(u *url.URL, call *rest.Call) {
 	}
 	query := url.Values{}
 	for k, v := range call.Query {
-		if len(v) > 0 && (k != "source" && k != "source_content_type" || call.Body == nil) {
-			query.Set(k, v[len(v)-1])
+		isSource := k == "source" || k == "source_content_type"
+		if len(v) == 0 || isSource && call.Body != nil || strings.Contains(call.Route.Path, "{"+k+"}") {
+			continue // a parameter of a variable's name is not to be taken for it
 		}
+		query.Set(k, v[len(v)-1])
 	}
 	u.RawQuery, u.ForceQuery, u.Fragment = query.Encode(), false, ""
 }
@@ -150,6 +152,11 @@ func (r *Remote) pass(w http.ResponseWriter, req *http.Request) {
 	ctx := context.WithValue(req.Context(), cutKey{}, &cut)
 	if readOnly(req) {
 		ctx = repeatable(ctx)
+	} else {
+		// Nobody waits for ever for a write that goes on without its client.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.opts.RequestTimeout)
+		defer cancel()
 	}
 	r.proxy.ServeHTTP(w, req.WithContext(ctx))
 	if cut {

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -34,7 +33,7 @@ func (x *passage) single() error {
 	}
 	resp, err := x.fetch(x.call.Body, more)
 	if err != nil {
-		return x.unsure(w, err)
+		return x.unsure(writes, err)
 	}
 	if resp.Status >= http.StatusBadRequest {
 		x.answer(resp)
@@ -92,27 +91,37 @@ func withoutGet(body []byte) ([]byte, error) {
 	return json.Marshal(members)
 }
 
-// unsure looks what became of a watched write that got no answer. What can be seen to have happened is noted; the error stays.
-func (x *passage) unsure(w *remoteWrite, failed error) error {
-	if !w.watch.Writes || w.ID == "" || rest.AsError(failed).Status == http.StatusServiceUnavailable {
-		return failed // nothing was sent, or nothing can be found
+// unsure looks what became of watched writes that got no answer. What can be seen to have happened is noted; the error stays.
+func (x *passage) unsure(writes []*remoteWrite, failed error) error {
+	if rest.AsError(failed).Status == http.StatusServiceUnavailable {
+		return failed // nothing was sent
 	}
-	docs, err := x.r.read(context.WithoutCancel(x.req.Context()), []*remoteWrite{w})
+	var open []*remoteWrite
+	for _, w := range writes {
+		if w.err == nil && w.watch.Writes && w.ID != "" {
+			open = append(open, w)
+		}
+	}
+	docs, err := x.r.read(x.req.Context(), open)
 	if err != nil {
-		x.r.log.WarnContext(x.req.Context(), "what became of a write that got no answer is not known", "index", w.index, "id", w.ID, "error", err)
+		x.r.log.WarnContext(x.req.Context(), "what became of writes that got no answer is not known", "writes", len(open), "error", err)
 		return failed
 	}
-	now := docs[0]
-	// Without a reading before, only a first version can be told from one that was there.
-	if !now.Found || w.watch.Before && now.Version != w.before.Version+1 || !w.watch.Before && now.Version != 1 {
-		return failed
+	results := make([]*writeResult, len(open))
+	for i, w := range open {
+		now := docs[i]
+		w.unanswered = true
+		switch {
+		case w.Op == "delete" && w.before.Found && !now.Found:
+			results[i] = &writeResult{Index: now.Index, ID: now.ID, Version: w.before.Version + 1, Result: "deleted"}
+		// Without a reading before, only a first version can be told from one that was there.
+		case now.Found && !w.before.Found && now.Version == 1:
+			results[i] = &writeResult{Index: now.Index, ID: now.ID, Version: 1, Result: "created"}
+		case now.Found && w.before.Found && now.Version == w.before.Version+1:
+			results[i] = &writeResult{Index: now.Index, ID: now.ID, Version: now.Version, Result: "updated"}
+		}
 	}
-	res := &writeResult{Index: now.Index, ID: now.ID, Version: now.Version, Result: "updated"}
-	if now.Version == 1 {
-		res.Result = "created"
-	}
-	w.unanswered = true
-	if err := x.finish([]*remoteWrite{w}, []*writeResult{res}); err != nil {
+	if err := x.finish(open, results); err != nil {
 		return err
 	}
 	return failed

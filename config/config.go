@@ -29,8 +29,10 @@ type Config struct {
 	Store    Store    `yaml:"store"`
 	Security Security `yaml:"security"`
 	Audit    Audit    `yaml:"audit"`
-	Notify   Notify   `yaml:"notify"`
-	Log      Log      `yaml:"log"`
+	// Compliance says what counts as reading a document.
+	Compliance Compliance `yaml:"compliance"`
+	Notify     Notify     `yaml:"notify"`
+	Log        Log        `yaml:"log"`
 	// AdminSubjects are the subjects of client certificates that are administrators, in RFC 2253 order, compared by attributes.
 	AdminSubjects []string `yaml:"admin_dns"`
 }
@@ -154,7 +156,8 @@ func Default() Config {
 			Log:          AuditLog{Keep: Duration(24 * time.Hour)},
 			Sinks:        DefaultSinks(),
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Compliance: Compliance{ReadDerived: true},
+		Log:        Log{Level: "info", Format: "text"},
 	}
 }
 

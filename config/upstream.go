@@ -116,8 +116,8 @@ func notURL(s string, p *url.URL) string {
 
 func (u *Upstream) validateCredentials(secure bool) []error {
 	var errs []error
-	wrong := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("cluster.upstream: "+format, args...))
+	wrong := func(text string) {
+		errs = append(errs, errors.New("cluster.upstream: "+text))
 	}
 	if (u.Username == "") != (u.Password == "") {
 		wrong("username and password (or password_file) are needed together")

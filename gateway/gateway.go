@@ -38,6 +38,9 @@ type Indices interface {
 	Aliases(index string) []string
 	// Shards returns how many primary shards a concrete index has; 1 if it is not there.
 	Shards(index string) int
+	// Sources returns the other fields of a concrete index whose values a field shows: the field that it is a sub-field or an
+	// alias of, and those that are copied to it. What is not known is not listed.
+	Sources(index, field string) []string
 }
 
 // Recorder makes events durable. [audit.Trail] is one.
@@ -77,6 +80,8 @@ type Options struct {
 	ConfigType func(endpoint string) string
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
+	// ReadDerived counts as read what an answer shows of a watched field in other ways than as the document's source.
+	ReadDerived bool
 	// MaxContentLength bounds a body after decompression, MaxInFlight all bodies together; both in bytes.
 	MaxContentLength, MaxInFlight int64
 	// Done is told about every request when it has ended. It must not block.
@@ -98,6 +103,7 @@ type Gateway struct {
 	tasks    atomic.Int64
 	inFlight atomic.Int64
 	zippers  sync.Pool // of *gzip.Writer
+	scrolls  scrolls
 }
 
 // New returns a gateway, or an error that names what is missing.

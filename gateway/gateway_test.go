@@ -97,6 +97,8 @@ func (w *world) Resolve(exprs []string) (concrete, missing []string) {
 func (w *world) Aliases(string) []string { return nil }
 func (w *world) Shards(string) int       { return 1 }
 
+func (w *world) Sources(_, field string) []string { return sources[field] }
+
 func (w *world) Check(_ *http.Request, c *rest.Call) error {
 	if c.Route.Op == "search" && len(c.Body) > 0 && !json.Valid(c.Body) {
 		return rest.Errorf(http.StatusBadRequest, "parsing_exception", "not JSON")

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"vigil/audit"
 	"vigil/rest"
 
 	"github.com/valyala/fastjson"
@@ -17,10 +16,7 @@ import (
 func (x *exchange) watchedRead() bool {
 	route := x.call.Route
 	if route.Open || x.principal == nil || !strings.HasPrefix(string(route.Action), "indices:data/read/") || route.Op == "cat.count" {
-		return false
-	}
-	if x.call.Route.Op == "cat.count" {
-		return false // a number, as text: there is no document in it
+		return false // the count of documents is text, and there is no document in it
 	}
 	if x.call.Route.Targets != rest.TargetPath {
 		// Scroll pages name no index, msearch and mget name theirs in the body: anything may be in the answer.
@@ -72,7 +68,8 @@ func (x *exchange) shape(asked *rest.Call) error {
 	return nil
 }
 
-// noteReads reads the answer and notes one event for every document in it that shows a watched field.
+// noteReads reads the answer and notes one event for every document in it that shows a watched field, and one for every index
+// of which it shows one without a document.
 func (x *exchange) noteReads() error {
 	if x.w.status != http.StatusOK || len(x.w.buf) == 0 || x.r.Method == http.MethodHead {
 		return nil
@@ -82,74 +79,16 @@ func (x *exchange) noteReads() error {
 	if err != nil {
 		return rest.Errorf(http.StatusBadGateway, "compliance_exception", "the answer holds watched documents and cannot be read: %w", err)
 	}
+	r := x.newReader()
 	if x.call.Route.Op == "get_source" {
 		if concrete, _ := x.g.Indices.Resolve(x.call.Indices); len(concrete) == 1 {
-			x.noteRead(concrete[0], x.call.DocID, "", v)
+			h := hit{index: concrete[0], id: x.call.DocID}
+			r.noteHit(&h, r.source(&h, v))
 		}
 		return nil
 	}
-	x.findHits(v)
+	r.read(v)
 	return nil
-}
-
-// findHits walks the answer for documents, wherever they are: hits, inner hits, top hits, parts of a multi-search or -get.
-func (x *exchange) findHits(v *fastjson.Value) {
-	switch v.Type() {
-	case fastjson.TypeArray:
-		for _, e := range v.GetArray() {
-			x.findHits(e)
-		}
-	case fastjson.TypeObject:
-		index, id := v.GetStringBytes("_index"), v.GetStringBytes("_id")
-		isHit := index != nil && id != nil
-		if isHit {
-			if src := v.Get("_source"); src != nil {
-				x.noteRead(string(index), string(id), string(v.GetStringBytes("_routing")), src)
-			}
-		}
-		v.GetObject().Visit(func(key []byte, child *fastjson.Value) {
-			if !isHit || string(key) != "_source" {
-				x.findHits(child)
-			}
-		})
-	default:
-	}
-}
-
-// noteRead notes that a document was shown, if what was shown of it is watched.
-func (x *exchange) noteRead(index, id, routing string, source *fastjson.Value) {
-	watch := x.policy.WatchesRead(index, x.principal.Name)
-	if watch == nil {
-		return
-	}
-	shown := map[string]string{}
-	category := audit.DocRead
-	if index == x.g.SecurityIndex {
-		// A document there is one section, which in the original is its one field. See compat/scenarios/audit/05a, admincert-search.
-		category = audit.InternalConfigRead
-		if o := source.GetObject(); o != nil && o.Len() > 0 {
-			shown[id] = source.String()
-		}
-	} else {
-		flatten(source, "", func(name string, value *fastjson.Value) {
-			if watch.Match(name) {
-				shown[name] = javaString(value)
-			}
-		})
-	}
-	if len(shown) == 0 {
-		return
-	}
-	e := x.event(category, audit.LayerNone)
-	e.DocID = id
-	e.Indices, e.Resolved = []string{index}, []string{index}
-	if routing == "" {
-		routing = id
-	}
-	shard := rest.ShardOf(routing, x.g.Indices.Shards(index))
-	e.ShardID = &shard
-	x.policy.DescribeRead(e, shown)
-	x.note(e)
 }
 
 // flatten calls f for every member of an object under its dotted name, for objects within it too, and for array elements

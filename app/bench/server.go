@@ -195,6 +195,9 @@ func (indices) Aliases(string) []string { return nil }
 // Shards implements [gateway.Indices].
 func (indices) Shards(string) int { return 1 }
 
+// Sources implements [gateway.Indices].
+func (indices) Sources(string, string) []string { return nil }
+
 // dialect reads searches as the program does, because every search pays for it.
 type dialect struct{}
 
