@@ -54,6 +54,8 @@ type Alert struct {
 	Nudged bool
 	// Owed are messages that were decided upon and not delivered yet. They are stored with the alert, in one write.
 	Owed []Delivery
+	// Receipts tell of the last messages that arrived.
+	Receipts []DeliveryReceipt
 	// Bucket is what an alert of a bucket-level monitor is about; nil for all others, and for errors.
 	Bucket *AlertBucket
 	// FindingIDs and RelatedDocIDs ("id|index") are what an alert of a document-level monitor is about.
@@ -107,10 +109,12 @@ type alertWire struct {
 	AcknowledgedTime *int64            `json:"acknowledged_time"`
 	Bucket           *AlertBucket      `json:"agg_alert_content,omitempty"`
 	// What follows is stored only.
-	MonitorUser *User      `json:"monitor_user,omitempty"`
-	Nudged      bool       `json:"vigil_nudged,omitempty"`
-	OwedCount   int        `json:"vigil_owed,omitempty"`
-	Outbox      []Delivery `json:"vigil_outbox,omitempty"`
+	MonitorUser *User             `json:"monitor_user,omitempty"`
+	Nudged      bool              `json:"vigil_nudged,omitempty"`
+	OwedCount   int               `json:"vigil_owed,omitempty"`
+	DeadCount   int               `json:"vigil_dead,omitempty"`
+	Outbox      []Delivery        `json:"vigil_outbox,omitempty"`
+	Receipts    []DeliveryReceipt `json:"vigil_receipts,omitempty"`
 }
 
 // JSON returns the alert as the plugin answers it.
@@ -118,9 +122,11 @@ func (a *Alert) JSON() json.RawMessage { return encode(a.wire()) }
 
 func (a *Alert) stored() json.RawMessage {
 	w := a.wire()
-	w.MonitorUser, w.Nudged, w.Outbox = a.MonitorUser, a.Nudged, a.Owed
+	w.MonitorUser, w.Nudged, w.Outbox, w.Receipts = a.MonitorUser, a.Nudged, a.Owed, a.Receipts
 	for _, d := range a.Owed {
-		if !d.Dead {
+		if d.Dead {
+			w.DeadCount++
+		} else {
 			w.OwedCount++
 		}
 	}
@@ -166,7 +172,7 @@ func parseAlert(source json.RawMessage) (Alert, error) {
 		ErrorHistory: w.AlertHistory, ActionResults: w.ActionResults,
 		StartTime: fromMillis(w.StartTime), LastNotification: fromMillis(w.LastNotification), EndTime: fromMillis(w.EndTime),
 		AcknowledgedTime: fromMillis(w.AcknowledgedTime), Nudged: w.Nudged, Owed: w.Outbox, MonitorUser: w.MonitorUser,
-		Bucket: w.Bucket, FindingIDs: w.FindingIDs, RelatedDocIDs: w.RelatedDocIDs,
+		Receipts: w.Receipts, Bucket: w.Bucket, FindingIDs: w.FindingIDs, RelatedDocIDs: w.RelatedDocIDs,
 	}
 	if w.ErrorMessage != nil {
 		a.ErrorMessage = *w.ErrorMessage
@@ -184,6 +190,7 @@ func (a *Alert) belongsToHistory() bool {
 func (a *Alert) clone() Alert {
 	c := *a
 	c.ErrorHistory, c.ActionResults, c.Owed = slices.Clone(a.ErrorHistory), slices.Clone(a.ActionResults), slices.Clone(a.Owed)
+	c.Receipts = slices.Clone(a.Receipts)
 	return c
 }
 
@@ -209,7 +216,7 @@ func ShowAlert(source json.RawMessage) json.RawMessage {
 	if json.Unmarshal(source, &members) != nil {
 		return nil
 	}
-	for _, name := range []string{"monitor_user", "vigil_nudged", "vigil_owed", "vigil_outbox"} {
+	for _, name := range []string{"monitor_user", "vigil_nudged", "vigil_owed", "vigil_dead", "vigil_outbox", "vigil_receipts"} {
 		delete(members, name)
 	}
 	return encode(members)

@@ -8,14 +8,16 @@ import (
 )
 
 const (
-	maxTriggers    = 10
-	maxThrottle    = 24 * time.Hour
-	mustacheLang   = "mustache"
-	painlessLang   = "painless"
-	defaultOwner   = "alerting"
-	maxActions     = 50
-	maxIndices     = 100
-	maxMonitorName = 32 << 10
+	// maxTriggers is the most that settings can allow, defaultTriggers what they do.
+	maxTriggers     = 50
+	defaultTriggers = 10
+	maxThrottle     = 24 * time.Hour
+	mustacheLang    = "mustache"
+	painlessLang    = "painless"
+	defaultOwner    = "alerting"
+	maxActions      = 50
+	maxIndices      = 100
+	maxMonitorName  = 32 << 10
 )
 
 // monitorWire is a monitor as clients send it and as it is stored. Members that we do not know are skipped, as in OpenSearch.

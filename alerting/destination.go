@@ -65,7 +65,7 @@ func (s *Store) Destination(ctx context.Context, id string) (notify.Destination,
 		if !c.Enabled {
 			return c.Destination, ErrMuted
 		}
-		return c.Destination, nil
+		return s.Resolve(ctx, c.Destination)
 	}
 	return notify.Destination{}, noDestinationError{id}
 }
@@ -153,6 +153,8 @@ type channelDoc struct {
 	Metadata    *channelTimes              `json:"metadata,omitempty"`
 	Config      map[string]json.RawMessage `json:"config,omitempty"`
 	Destination map[string]json.RawMessage `json:"destination,omitempty"`
+	Account     map[string]json.RawMessage `json:"email_account,omitempty"`
+	Group       map[string]json.RawMessage `json:"email_group,omitempty"`
 }
 
 type channelTimes struct {
@@ -174,6 +176,15 @@ func (s *Store) channelDoc(c Channel) (json.RawMessage, error) {
 			return nil, fmt.Errorf("seal destination %s: %w", c.ID, err)
 		}
 		config = encode(sealed{base64.StdEncoding.EncodeToString(box)})
+	}
+	if c.Legacy && !c.Type.IsChannel() {
+		members := map[string]json.RawMessage{
+			"name": encode(c.Name), "last_update_time": encode(c.Updated.UnixMilli()), string(c.Type): config,
+		}
+		if c.Type == notify.EmailGroup {
+			return encode(channelDoc{Group: members}), nil
+		}
+		return encode(channelDoc{Account: members}), nil
 	}
 	if c.Legacy {
 		t := legacyType(c.Type)
@@ -201,6 +212,12 @@ func (s *Store) readChannel(d cluster.Doc, legacy bool) (Channel, bool, error) {
 	members, typeName := doc.Config, "config_type"
 	if legacy {
 		members, typeName = doc.Destination, "type"
+		switch {
+		case doc.Account != nil:
+			members, c.Type = doc.Account, notify.SMTPAccount
+		case doc.Group != nil:
+			members, c.Type = doc.Group, notify.EmailGroup
+		}
 	}
 	if members == nil {
 		return Channel{}, false, nil

@@ -149,7 +149,7 @@ func (e *Evaluation) documentAction(
 ) {
 	p := a.policy()
 	groups := [][]found{all}
-	if !p.PerExecution && len(all) <= maxActionable {
+	if !p.PerExecution && !e.tooMany(len(all)) {
 		groups = groups[:0]
 		for i := range all {
 			groups = append(groups, all[i:i+1])

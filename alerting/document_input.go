@@ -92,16 +92,6 @@ func (in *DocInput) wire() any {
 	return map[string]docInputWire{"doc_level_input": w}
 }
 
-// query returns the query with an id.
-func (in *DocInput) query(id string) (DocQuery, bool) {
-	for _, q := range in.Queries {
-		if q.ID == id {
-			return q, true
-		}
-	}
-	return DocQuery{}, false
-}
-
 // search returns the search for documents after the bookmarks that match at least one query.
 func (in *DocInput) search(marks Bookmarks, size int) json.RawMessage {
 	var queries []any

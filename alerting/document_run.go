@@ -64,7 +64,7 @@ func (r *Runner) runDocuments(ctx context.Context, e *Evaluation, dry bool) (Run
 		return res, err
 	}
 	for batch := 0; ; batch++ {
-		fetch, cancel := context.WithTimeout(ctx, r.o.InputTimeout)
+		fetch, cancel := context.WithTimeout(ctx, e.settings.InputTimeout)
 		e.Documents, err = r.newDocuments(fetch, m, marks)
 		cancel()
 		if err != nil {

@@ -40,8 +40,18 @@ type Evaluation struct {
 	// NewID makes ids of alerts and deliveries.
 	NewID func() string
 
+	settings Settings
 	// triggerID restricts the evaluation to the alerts of one trigger, unless empty.
 	triggerID string
+}
+
+// tooMany reports whether so many alerts share one message in any case.
+func (e *Evaluation) tooMany(alerts int) bool {
+	limit := e.settings.MaxActionable
+	if e.settings == (Settings{}) {
+		limit = maxActionable
+	}
+	return limit >= 0 && alerts > limit
 }
 
 // only returns the same evaluation for one trigger.

@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"vigil/notify"
 )
 
 const (
@@ -137,6 +139,11 @@ func (k *Key) Open(id string, box []byte) ([]byte, error) {
 func (s *Store) CheckKey(ctx context.Context) error {
 	for _, legacy := range []bool{false, true} {
 		if _, err := s.Channels(ctx, legacy); err != nil {
+			return err
+		}
+	}
+	for _, t := range []notify.Type{notify.SMTPAccount, notify.EmailGroup} {
+		if _, err := s.LegacyEmail(ctx, t); err != nil {
 			return err
 		}
 	}

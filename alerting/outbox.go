@@ -3,7 +3,6 @@ package alerting
 import (
 	"encoding/json"
 	"errors"
-	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -45,6 +44,7 @@ func (a *Alert) settle(id string, err error, now time.Time) {
 	}
 	if err == nil {
 		retried := a.Owed[i].Attempts > 0
+		a.receive(a.Owed[i], now)
 		a.Owed = slices.Delete(a.Owed, i, i+1)
 		if retried && a.State == Errored && !slices.ContainsFunc(a.Owed, func(d Delivery) bool { return d.Attempts > 0 }) {
 			a.State, a.ErrorMessage = Active, ""
@@ -68,6 +68,23 @@ func (a *Alert) settle(id string, err error, now time.Time) {
 	a.trimDead()
 }
 
+// DeliveryReceipt tells that a message arrived.
+type DeliveryReceipt struct {
+	ID            string `json:"delivery_id"`
+	ActionID      string `json:"action_id"`
+	DestinationID string `json:"destination_id"`
+	Delivered     int64  `json:"delivered"`
+	Attempts      int    `json:"attempts"`
+}
+
+// maxReceipts bounds what an alert keeps of messages that arrived: the newest.
+const maxReceipts = 20
+
+func (a *Alert) receive(d Delivery, now time.Time) {
+	a.Receipts = append(a.Receipts, DeliveryReceipt{d.ID, d.ActionID, d.DestinationID, now.UnixMilli(), d.Attempts + 1})
+	a.Receipts = a.Receipts[max(0, len(a.Receipts)-maxReceipts):]
+}
+
 func (a *Alert) trimDead() {
 	dead := 0
 	for _, d := range a.Owed {
@@ -84,15 +101,15 @@ func (a *Alert) trimDead() {
 	})
 }
 
-// due returns the first moment at which the alert's next message may be tried, and whether there is one.
-func (a *Alert) due() (time.Time, bool) {
-	first := int64(math.MaxInt64)
+// due returns when the alert's next message to each destination may be tried. Messages to one destination keep their order.
+func (a *Alert) due() map[string]time.Time {
+	due := map[string]time.Time{}
 	for _, d := range a.Owed {
-		if !d.Dead {
-			first = min(first, d.NextAttempt)
+		if _, waits := due[d.DestinationID]; !d.Dead && !waits {
+			due[d.DestinationID] = time.UnixMilli(d.NextAttempt)
 		}
 	}
-	return time.UnixMilli(first), first != math.MaxInt64
+	return due
 }
 
 func backoff(attempts int) time.Duration {
@@ -104,11 +121,24 @@ func backoff(attempts int) time.Duration {
 
 // receipt is the notifications plugin's account of a delivery: what output.messageId holds, and what errors embed.
 type receipt struct {
-	ConfigID        string        `json:"config_id"`
-	ConfigType      string        `json:"config_type"`
-	ConfigName      string        `json:"config_name"`
-	RecipientStatus []string      `json:"email_recipient_status"`
-	Delivery        receiptStatus `json:"delivery_status"`
+	ConfigID        string            `json:"config_id"`
+	ConfigType      string            `json:"config_type"`
+	ConfigName      string            `json:"config_name"`
+	RecipientStatus []recipientStatus `json:"email_recipient_status"`
+	Delivery        receiptStatus     `json:"delivery_status"`
+}
+
+type recipientStatus struct {
+	Recipient string        `json:"recipient"`
+	Delivery  receiptStatus `json:"delivery_status"`
+}
+
+func recipients(d notify.Destination, s receiptStatus) []recipientStatus {
+	out := make([]recipientStatus, len(d.Recipients))
+	for i, r := range d.Recipients {
+		out[i] = recipientStatus{r, s}
+	}
+	return out
 }
 
 type receiptStatus struct {
@@ -130,31 +160,39 @@ func Receipt(title string, d notify.Destination, r notify.Result) json.RawMessag
 	if text == "" {
 		text = "{}"
 	}
+	status := receiptStatus{strconv.Itoa(r.Status), text}
 	return encode(struct {
 		Source EventSource `json:"event_source"`
 		Status []receipt   `json:"status_list"`
 	}{
 		EventSource{title, d.ID, "info", []string{}},
-		[]receipt{{d.ID, string(d.Type), d.Name, []string{}, receiptStatus{strconv.Itoa(r.Status), text}}},
+		[]receipt{{d.ID, string(d.Type), d.Name, recipients(d, status), status}},
 	})
 }
 
 // FailedReceipt returns the status of a failed delivery and what the notifications plugin tells of it.
 func FailedReceipt(d notify.Destination, err error) (int, string) {
 	status, text := 500, "Failed to send message "+err.Error()
-	if e, ok := errors.AsType[*notify.Error](err); ok && e.Status != 0 {
+	if e, ok := errors.AsType[*notify.Error](err); ok && d.Type == notify.Email {
+		// As in OpenSearch: 503 if there was no connection, 502 if the server refused.
+		if status = 503; e.Status != 0 {
+			status = 502
+		}
+		text = "sendEmail Error, status:" + e.Error()
+	} else if ok && e.Status != 0 {
 		reason := e.Body
 		if reason == "" {
 			reason = e.Error()
 		}
 		text = "Failed to send webhook message Failed: " + reason
 	}
-	r := receipt{d.ID, string(d.Type), d.Name, []string{}, receiptStatus{strconv.Itoa(status), text}}
+	s := receiptStatus{strconv.Itoa(status), text}
+	r := receipt{d.ID, string(d.Type), d.Name, recipients(d, s), s}
 	return status, `{"event_status_list": [` + string(encode(r)) + `]}`
 }
 
 // MissingReceipt is what the notifications plugin tells of a delivery to a channel that does not exist.
 func MissingReceipt(id string) string {
-	r := receipt{id, "none", "invalid-config", []string{}, receiptStatus{"404", "Channel " + id + " not found"}}
+	r := receipt{id, "none", "invalid-config", []recipientStatus{}, receiptStatus{"404", "Channel " + id + " not found"}}
 	return `{"event_status_list": [` + string(encode(r)) + `]}`
 }

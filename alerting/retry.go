@@ -9,23 +9,23 @@ import (
 	"vigil/cluster"
 )
 
-// retries knows which alerts owe messages and when they may be tried again.
+// retries knows which alerts owe messages, to which destinations, and when those may be tried again.
 type retries struct {
 	mu   sync.Mutex
-	due  map[string]time.Time // by alert id
+	due  map[string]map[string]time.Time // by alert and destination
 	wake chan struct{}
 }
 
 func (q *retries) add(a *Alert) {
-	at, ok := a.due()
+	due := a.due()
 	q.mu.Lock()
-	if ok {
-		q.due[a.ID] = at
+	if len(due) > 0 {
+		q.due[a.ID] = due
 	} else {
 		delete(q.due, a.ID)
 	}
 	q.mu.Unlock()
-	if ok {
+	if len(due) > 0 {
 		select {
 		case q.wake <- struct{}{}:
 		default:
@@ -33,61 +33,91 @@ func (q *retries) add(a *Alert) {
 	}
 }
 
-// next returns the alert that is due first.
-func (q *retries) next() (id string, at time.Time) {
+// retry is what is owed to one destination by one alert.
+type retry struct {
+	alertID, destinationID string
+	at                     time.Time
+}
+
+// next returns what is due first among the destinations that are not busy.
+func (q *retries) next(busy map[string]bool) (first retry, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for k, t := range q.due {
-		if id == "" || t.Before(at) {
-			id, at = k, t
+	for alert, due := range q.due {
+		for dest, at := range due {
+			if !busy[dest] && (!ok || at.Before(first.at)) {
+				first, ok = retry{alert, dest, at}, true
+			}
 		}
 	}
-	return id, at
+	return first, ok
 }
 
-func (q *retries) drop(id string) {
+func (q *retries) drop(alertID string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	delete(q.due, id)
+	delete(q.due, alertID)
 }
 
-func (q *retries) later(id string, d time.Duration) {
+func (q *retries) later(t retry, d time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.due[id] = time.Now().Add(d)
+	if q.due[t.alertID] == nil {
+		q.due[t.alertID] = map[string]time.Time{}
+	}
+	q.due[t.alertID][t.destinationID] = time.Now().Add(d)
 }
 
-// Deliver sends what is owed, first of all what earlier processes left, until ctx ends.
+// Deliver sends what is owed, first of all what earlier processes left, until ctx ends. One message at a time goes to a
+// destination, so that their order stays; destinations do not wait for each other.
 func (r *Runner) Deliver(ctx context.Context) error {
+	if err := r.loadOwed(ctx); err != nil {
+		return err
+	}
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	busy := map[string]bool{}
+	done := make(chan string, maxParallel)
+	for {
+		var due <-chan time.Time
+		next, ok := r.retry.next(busy)
+		if ok = ok && len(busy) < maxParallel; ok {
+			due = time.After(time.Until(next.at))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-r.retry.wake:
+		case dest := <-done:
+			delete(busy, dest)
+		case <-due:
+			busy[next.destinationID] = true
+			workers.Go(func() {
+				if err := r.retryAlert(ctx, next); err != nil {
+					if ctx.Err() == nil {
+						r.o.Log.WarnContext(ctx, "cannot deliver owed messages", "alert_id", next.alertID, "error", err)
+					}
+					r.retry.later(next, firstRetry*5)
+				}
+				done <- next.destinationID
+			})
+		}
+	}
+}
+
+// loadOwed reads what earlier processes left, however long that takes.
+func (r *Runner) loadOwed(ctx context.Context) error {
 	for {
 		alerts, err := r.o.Store.owing(ctx)
 		if err == nil {
 			for i := range alerts {
 				r.retry.add(&alerts[i])
 			}
-			break
+			return nil
 		}
 		r.o.Log.WarnContext(ctx, "cannot read owed messages", "error", err)
 		if !wait(ctx, time.After(firstRetry*5)) {
 			return ctx.Err()
-		}
-	}
-	for {
-		id, at := r.retry.next()
-		var due <-chan time.Time
-		if id != "" {
-			due = time.After(time.Until(at))
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-r.retry.wake:
-			continue
-		case <-due:
-		}
-		if err := r.retryAlert(ctx, id); err != nil {
-			r.o.Log.WarnContext(ctx, "cannot deliver owed messages", "alert_id", id, "error", err)
-			r.retry.later(id, firstRetry*5)
 		}
 	}
 }
@@ -101,29 +131,21 @@ func wait(ctx context.Context, c <-chan time.Time) bool {
 	}
 }
 
-// retryAlert tries the messages of an alert that are due.
-func (r *Runner) retryAlert(ctx context.Context, id string) error {
-	a, err := r.o.Store.alert(ctx, id)
+// retryAlert tries the messages of an alert to one destination that are due. What it finds owed is not under way in a run of
+// the monitor, because it asks while none is; it sends without keeping runs waiting.
+func (r *Runner) retryAlert(ctx context.Context, t retry) error {
+	a, err := r.claim(ctx, t.alertID)
 	if errors.Is(err, cluster.ErrNotFound) {
-		r.retry.drop(id)
+		r.retry.drop(t.alertID)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	// A run of the monitor may be at it right now.
-	unlock, err := r.locks.lock(ctx, a.MonitorID)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if a, err = r.o.Store.alert(ctx, id); err != nil {
-		return err
-	}
 	sent := map[string]error{}
 	now := time.Now().UnixMilli()
 	for _, d := range a.Owed {
-		if d.Dead || d.NextAttempt > now {
+		if d.Dead || d.NextAttempt > now || d.DestinationID != t.destinationID {
 			continue
 		}
 		_, err := r.deliver(ctx, d)
@@ -131,10 +153,27 @@ func (r *Runner) retryAlert(ctx context.Context, id string) error {
 			return ctx.Err()
 		}
 		sent[d.ID] = err
+		if err != nil {
+			break // those that follow keep their place
+		}
 	}
 	if len(sent) == 0 {
 		r.retry.add(&a)
 		return nil
 	}
 	return r.settle(ctx, a, sent)
+}
+
+// claim reads an alert while no run of its monitor is under way.
+func (r *Runner) claim(ctx context.Context, id string) (Alert, error) {
+	a, err := r.o.Store.alert(ctx, id)
+	if err != nil {
+		return a, err
+	}
+	unlock, err := r.locks.lock(ctx, a.MonitorID)
+	if err != nil {
+		return a, err
+	}
+	defer unlock()
+	return r.o.Store.alert(ctx, id)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,8 +37,6 @@ type RunnerOptions struct {
 	Store    *Store
 	Searcher Searcher
 	Sender   Sender
-	// InputTimeout bounds a monitor's search; default 30 s, as in OpenSearch.
-	InputTimeout time.Duration
 	// OnRun, if set, is told every run that was not dry. The result is "ok", "triggered", "error" or "skipped".
 	OnRun func(c Cause, result string, took time.Duration)
 	Log   *slog.Logger
@@ -54,13 +51,10 @@ type Runner struct {
 
 // NewRunner returns a runner.
 func NewRunner(o RunnerOptions) *Runner {
-	if o.InputTimeout == 0 {
-		o.InputTimeout = 30 * time.Second
-	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Runner{o: o, retry: retries{wake: make(chan struct{}, 1), due: map[string]time.Time{}}}
+	return &Runner{o: o, retry: retries{wake: make(chan struct{}, 1), due: map[string]map[string]time.Time{}}}
 }
 
 // Request asks for one run.
@@ -130,6 +124,11 @@ func (r *Runner) run(ctx context.Context, q Request) (RunResult, bool, error) {
 	e.PeriodStart = m.Schedule.Start(e.PeriodEnd)
 	e.ExecutionID = fmt.Sprintf("%s_%s_%s", m.ID, e.Now.UTC().Format("2006-01-02T15:04:05.000000000"), newUUID())
 	res := RunResult{MonitorName: m.Name, MonitorType: m.Type, PeriodStart: e.PeriodStart, PeriodEnd: e.PeriodEnd}
+	settings, err := r.o.Store.Settings(ctx)
+	if err != nil {
+		r.o.Log.WarnContext(ctx, "settings cannot be read: the defaults count", "error", err)
+	}
+	e.settings = settings
 	if err := r.loadAlerts(ctx, &e); err != nil {
 		return res, false, err
 	}
@@ -141,7 +140,6 @@ func (r *Runner) run(ctx context.Context, q Request) (RunResult, bool, error) {
 		// Nothing that this run could do: spare the search.
 		return res, true, nil
 	}
-	var err error
 	if err = r.fetch(ctx, &e); err != nil {
 		e.Results, e.More, e.InputError = nil, nil, userError(err)
 		r.o.Log.WarnContext(ctx, "monitor cannot fetch its input", "monitor_id", m.ID, "cause", q.Cause, "error", err)
@@ -189,7 +187,7 @@ func allRaised(m *Monitor, alerts []Alert) bool {
 
 // fetch runs the monitor's input with its user's rights.
 func (r *Runner) fetch(ctx context.Context, e *Evaluation) error {
-	ctx, cancel := context.WithTimeout(ctx, r.o.InputTimeout)
+	ctx, cancel := context.WithTimeout(ctx, e.settings.InputTimeout)
 	defer cancel()
 	e.Results = []json.RawMessage{}
 	for _, in := range e.Monitor.Inputs {
@@ -238,97 +236,6 @@ func (r *Runner) conclude(ctx context.Context, e *Evaluation, dry bool) (Outcome
 		err = r.save(ctx, e, &out)
 	}
 	return out, errors.Join(err, r.send(ctx, e, &out))
-}
-
-// save stores what was decided, each alert with the messages it owes. Where somebody was faster it decides again; where the
-// store fails it takes the decision back.
-func (r *Runner) save(ctx context.Context, e *Evaluation, out *Outcome) error {
-	var errs []error
-	decided := out.Alerts
-	out.Alerts = nil
-	for i := range decided {
-		a := &decided[i]
-		err := r.o.Store.saveAlert(ctx, a)
-		for n := 0; n < maxAttempts && errors.Is(err, cluster.ErrConflict); n++ {
-			again := r.decideAgain
-			if e.Monitor.Type != QueryLevel {
-				again = r.rebase
-			}
-			if a, err = again(ctx, e, out, a); a == nil || err != nil {
-				break
-			}
-			err = r.o.Store.saveAlert(ctx, a)
-		}
-		switch {
-		case err != nil:
-			errs = append(errs, err)
-			out.forget(&decided[i], e.Monitor.Type, err)
-		case a != nil:
-			out.Alerts = append(out.Alerts, *a)
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// decideAgain evaluates a query-level trigger anew, with the alerts as they are now. It returns nil if there is nothing to
-// store any more.
-func (r *Runner) decideAgain(ctx context.Context, e *Evaluation, out *Outcome, a *Alert) (*Alert, error) {
-	if err := r.loadAlerts(ctx, e); err != nil {
-		return nil, err
-	}
-	again := Evaluate(ctx, e.only(a.TriggerID))
-	out.replace(a.TriggerID, again.Triggers)
-	if len(again.Alerts) == 0 {
-		return nil, nil
-	}
-	return &again.Alerts[0], nil
-}
-
-// rebase puts the decision about one of many alerts on top of what somebody did to it meanwhile: nothing if it has ended;
-// else it was acknowledged and stays so.
-func (r *Runner) rebase(ctx context.Context, e *Evaluation, out *Outcome, a *Alert) (*Alert, error) {
-	if e.Monitor.Type == DocLevel && a.seq == nil {
-		// An earlier run raised it and died before it could note so. What it owes is in the outbox.
-		out.forget(a, e.Monitor.Type, errors.New("raised before"))
-		return nil, nil
-	}
-	now, err := r.o.Store.alert(ctx, a.ID)
-	switch {
-	case errors.Is(err, cluster.ErrNotFound) || err == nil && now.State.IsFinal():
-		out.forget(a, e.Monitor.Type, errors.New("the alert has ended meanwhile"))
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	c := a.clone()
-	c.seq, c.index = now.seq, now.index
-	if now.State == Acknowledged && !c.State.IsFinal() {
-		c.State, c.AcknowledgedTime = Acknowledged, now.AcknowledgedTime
-	}
-	return &c, nil
-}
-
-// forget takes back what an alert that was not stored would have sent.
-func (o *Outcome) forget(a *Alert, t MonitorType, why error) {
-	if t == QueryLevel {
-		o.replace(a.TriggerID, nil)
-		return
-	}
-	for i := range o.Triggers {
-		for j := range o.Triggers[i].Actions {
-			if r := &o.Triggers[i].Actions[j]; r.Delivery != nil && r.Delivery.AlertID == a.ID {
-				r.Delivery, r.Rendered, r.Error = nil, false, userError(why)
-			}
-		}
-	}
-}
-
-// replace puts the results of a second evaluation in the place of a trigger's first.
-func (o *Outcome) replace(triggerID string, with []TriggerResult) {
-	i := slices.IndexFunc(o.Triggers, func(t TriggerResult) bool { return t.ID == triggerID })
-	if i >= 0 {
-		o.Triggers = slices.Replace(o.Triggers, i, i+1, with...)
-	}
 }
 
 // deliver makes one attempt at a message.

@@ -47,8 +47,6 @@ type StoreOptions struct {
 	Client *cluster.Client
 	// Indices; the zero value means [DefaultIndices].
 	Indices Indices
-	// MaxMonitors bounds how many monitors can be created; default 1000.
-	MaxMonitors int
 	// Sealer encrypts the configurations of destinations. Nil keeps them as they are.
 	Sealer Sealer
 }
@@ -62,6 +60,7 @@ type Store struct {
 	mu       sync.Mutex
 	ensured  map[string]bool
 	creating sync.Mutex
+	settings settingsCache
 	changed  func(context.Context, string, *Monitor)
 }
 
@@ -69,9 +68,6 @@ type Store struct {
 func NewStore(o StoreOptions) *Store {
 	if o.Indices == (Indices{}) {
 		o.Indices = DefaultIndices()
-	}
-	if o.MaxMonitors == 0 {
-		o.MaxMonitors = 1000
 	}
 	return &Store{o: o, c: o.Client, ix: o.Indices, ensured: map[string]bool{}}
 }
@@ -200,6 +196,8 @@ const (
 			"triggers":{"dynamic":false,"properties":{
 				"query_level_trigger":` + triggerMapping + `,"bucket_level_trigger":` + triggerMapping + `,
 				"document_level_trigger":` + triggerMapping + `}}}},
+		"email_account":{"dynamic":false,"properties":{"name":` + keywordText + `}},
+		"email_group":{"dynamic":false,"properties":{"name":` + keywordText + `}},
 		"destination":{"dynamic":false,"properties":{
 			"name":` + keywordText + `,"type":{"type":"keyword"},"last_update_time":{"type":"date"}}}}}}`
 
@@ -210,7 +208,7 @@ const (
 		"error_message":{"type":"text"},"start_time":{"type":"date"},"end_time":{"type":"date"},
 		"last_notification_time":{"type":"date"},"acknowledged_time":{"type":"date"},
 		"monitor_user":{"properties":{"name":` + keywordText + `,"backend_roles":` + keywordText + `}},
-		"vigil_owed":{"type":"integer"}}}}`
+		"vigil_owed":{"type":"integer"},"vigil_dead":{"type":"integer"}}}}`
 
 	channelMapping = `{"settings":{"index":{"hidden":true}},"mappings":{"dynamic":false,"properties":{
 		"metadata":{"properties":{"last_updated_time_ms":{"type":"date"},"created_time_ms":{"type":"date"}}},

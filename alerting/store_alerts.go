@@ -136,6 +136,8 @@ type AlertQuery struct {
 	Missing          string // "_last", "_first" or empty
 	Size, From       int
 	WorkflowIDs      []string
+	// BackendRoles, if not nil, are those of which a monitor's author must have one.
+	BackendRoles []string
 }
 
 // Alerts returns live and ended alerts, and how many match in all.
@@ -182,6 +184,9 @@ func (q AlertQuery) body() map[string]any {
 	}
 	if len(q.WorkflowIDs) > 0 {
 		filter = append(filter, map[string]any{"terms": map[string]any{"workflow_id": q.WorkflowIDs}})
+	}
+	if q.BackendRoles != nil {
+		filter = append(filter, map[string]any{"terms": map[string]any{"monitor_user.backend_roles.keyword": q.BackendRoles}})
 	}
 	order := map[string]any{"order": q.Order, "unmapped_type": "keyword"}
 	if q.Missing != "" {

@@ -21,8 +21,12 @@ func (s *Store) CreateMonitor(ctx context.Context, m *Monitor) (*Monitor, error)
 	if err != nil {
 		return nil, err
 	}
-	if n >= s.o.MaxMonitors {
-		return nil, errorf(BadArgument, "This request would create more than the allowed monitors [%d].", s.o.MaxMonitors)
+	limits, err := s.Settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if n >= limits.MaxMonitors {
+		return nil, errorf(BadArgument, "This request would create more than the allowed monitors [%d].", limits.MaxMonitors)
 	}
 	now := time.Now()
 	c := *m

@@ -1,4 +1,4 @@
-// Package notify delivers messages to destinations: Chime, Slack, Microsoft Teams, Mattermost, any webhook.
+// Package notify delivers messages to destinations: Chime, Slack, Microsoft Teams, Mattermost, any webhook, e-mail.
 //
 // It makes one attempt per call and says whether another one can help; queues and retries belong to the caller. It must not
 // reach addresses that the operator has not allowed, follow redirects, or let a secret out of a destination's configuration.
@@ -7,6 +7,7 @@ package notify
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -27,13 +28,20 @@ const (
 	Teams      Type = "microsoft_teams"
 	Mattermost Type = "mattermost"
 	Webhook    Type = "webhook"
+	Email      Type = "email"
+)
+
+// The kinds of configurations that destinations refer to.
+const (
+	SMTPAccount Type = "smtp_account"
+	EmailGroup  Type = "email_group"
 )
 
 // kind is what the package knows about one type of destination.
 type kind struct {
 	// check returns the configuration with its defaults filled in.
 	check func(config json.RawMessage) (json.RawMessage, error)
-	// request makes the message as the receiver wants it.
+	// request makes the message as the receiver wants it. It is nil for what is not reached by HTTP.
 	request func(config json.RawMessage, m Message) (outgoing, error)
 }
 
@@ -45,10 +53,14 @@ func kinds() map[Type]kind {
 		Teams:      {checkTeams, teamsRequest},
 		Mattermost: {checkURL, mattermostRequest},
 		Webhook:    {checkWebhook, webhookRequest},
+
+		Email:       {checkEmail, nil},
+		SMTPAccount: {checkAccount, nil},
+		EmailGroup:  {checkGroup, nil},
 	}
 }
 
-// Types returns the kinds of destinations that can be delivered to, sorted.
+// Types returns all kinds of configurations, sorted.
 func Types() []Type {
 	var types []Type
 	for t := range kinds() {
@@ -64,7 +76,13 @@ type Destination struct {
 	Name   string
 	Type   Type
 	Config json.RawMessage
+	// Account and Recipients are what an e-mail channel refers to. Whoever sends looks them up.
+	Account    *Account
+	Recipients []string
 }
+
+// IsChannel reports whether messages can be sent to destinations of the type.
+func (t Type) IsChannel() bool { return t != SMTPAccount && t != EmailGroup }
 
 // Message is what is sent. DeliveryID is the same for every attempt at one message, so that receivers can drop repetitions.
 type Message struct {
@@ -131,6 +149,8 @@ type Options struct {
 	Timeout time.Duration
 	// Resolver looks names up; default net.DefaultResolver.
 	Resolver *net.Resolver
+	// RootCAs are the authorities that receivers' certificates must descend from; nil means those of the system.
+	RootCAs *x509.CertPool
 	// OnSend, if set, is called after every attempt.
 	OnSend func(t Type, err error)
 	Log    *slog.Logger
@@ -172,6 +192,12 @@ func (n *Notifier) send(ctx context.Context, d Destination, m Message) (Result, 
 	k, ok := n.kinds[d.Type]
 	if !ok {
 		return Result{}, &Error{Err: fmt.Errorf("%w: %s", ErrUnknownType, d.Type)}
+	}
+	if d.Type == Email {
+		return n.sendEmail(ctx, d, m)
+	}
+	if k.request == nil {
+		return Result{}, &Error{Err: fmt.Errorf("%s: no messages can be sent to it", d.Type)}
 	}
 	out, err := k.request(d.Config, m)
 	if err != nil {

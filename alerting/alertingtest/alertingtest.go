@@ -23,7 +23,8 @@ type Store struct {
 	indices map[string]map[string]*doc
 	seq     int64
 	// fault, if set, is asked before every request; a status other than 0 is answered and nothing is done.
-	fault func(*http.Request) int
+	fault    func(*http.Request) int
+	settings map[string]any
 	// writes counts writes of documents.
 	writes int
 }
@@ -44,6 +45,16 @@ func (s *Store) Fail(f func(*http.Request) int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fault = f
+}
+
+// Set changes a cluster setting.
+func (s *Store) Set(name string, value any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.settings == nil {
+		s.settings = map[string]any{}
+	}
+	s.settings[name] = value
 }
 
 // Writes returns how many documents were written.
@@ -101,6 +112,8 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	switch {
+	case r.URL.Path == "/_cluster/settings":
+		reply(w, http.StatusOK, map[string]any{"persistent": s.settings, "transient": map[string]any{}})
 	case len(parts) == 1 && r.Method == http.MethodPut:
 		s.create(w, parts[0])
 	case len(parts) == 2 && parts[1] == "_search":
@@ -319,6 +332,9 @@ func has(h hit, field string) bool {
 }
 
 func leaf(name string, got, want any) bool {
+	if list, ok := want.([]any); ok {
+		return slices.ContainsFunc(list, func(w any) bool { return leaf("term", got, w) })
+	}
 	if m, ok := want.(map[string]any); ok {
 		if gt, ok := m["gt"]; ok {
 			n, ok := got.(float64)

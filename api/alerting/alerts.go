@@ -31,6 +31,9 @@ func (a *API) getAlerts(ctx context.Context, r *request) (answer, error) {
 		return answer{}, exception(http.StatusBadRequest, "java.lang.IllegalArgumentException",
 			"No enum constant org.opensearch.search.sort.SortOrder."+q.Order)
 	}
+	if q.BackendRoles, err = a.visible(ctx); err != nil {
+		return answer{}, err
+	}
 	alerts, total, err := a.o.Store.Alerts(ctx, q)
 	if err != nil {
 		if _, _, reason := describe(err); reason != "" {
@@ -104,6 +107,9 @@ func (a *API) acknowledge(ctx context.Context, r *request) (answer, error) {
 		return answer{}, illegalArgument("You must provide at least one alert id.")
 	case len(body.Alerts) > maxWindow:
 		return answer{}, illegalArgument("You can acknowledge at most %d alerts at once.", maxWindow)
+	}
+	if _, err := a.mayUseStored(ctx, r.call.Vars["monitorID"]); err != nil {
+		return answer{}, err
 	}
 	done, failed, err := a.o.Store.Acknowledge(ctx, r.call.Vars["monitorID"], body.Alerts)
 	if err != nil {

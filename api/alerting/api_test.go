@@ -35,18 +35,21 @@ type rig struct {
 	result  json.RawMessage
 	rewrite map[string]json.RawMessage
 	sent    []notify.Message
+	to      notify.Destination
+	caller  core.User
 	users   []string
 }
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
 	r := &rig{t: t, docs: alertingtest.New(), result: json.RawMessage(`{"hits":{"total":{"value":7,"relation":"eq"},"hits":[]}}`)}
+	r.caller = core.User{Name: "root1", Roles: []string{"all_access"}}
 	r.store = core.NewStore(core.StoreOptions{Client: r.docs.Client()})
 	runner := core.NewRunner(core.RunnerOptions{Store: r.store, Searcher: r, Sender: r})
 	api := New(Options{
 		Store: r.store, Runner: runner, Searcher: r, Sender: r, Normalize: r.normalize, NodeName: "node-1", ClusterName: "vigil",
 		Scheduler: core.NewScheduler(core.SchedulerOptions{Store: r.store, Runner: runner}),
-		Caller:    func(context.Context) core.User { return core.User{Name: "root1", Roles: []string{"all_access"}} },
+		Caller:    func(context.Context) core.User { return r.caller },
 	})
 	table, err := rest.NewTable(api.Routes())
 	if err != nil {
@@ -68,7 +71,7 @@ func (r *rig) Search(_ context.Context, as *core.User, indices []string, _ json.
 }
 
 func (r *rig) Send(_ context.Context, d notify.Destination, m notify.Message) (notify.Result, error) {
-	r.sent = append(r.sent, m)
+	r.sent, r.to = append(r.sent, m), d
 	if bytes.Contains(d.Config, []byte("/fail")) {
 		return notify.Result{}, &notify.Error{Status: 500, Body: `{"from":"listener"}`, Err: errors.New("500")}
 	}
@@ -420,11 +423,9 @@ func TestRefused(t *testing.T) {
 		{"GET", "/_plugins/_alerting/stats/nope", "", 400, "request [/_plugins/_alerting/stats/nope] contains unrecognized metric: [nope]"},
 		{"GET", "/_plugins/_alerting/stats/_all,jobs_info", "", 400, "request [/_plugins/_alerting/stats/_all,jobs_info] contains _all and individual metrics [_all,jobs_info]"},
 		{"POST", "/_plugins/_alerting/workflows", `{}`, 501, "[workflows] is not supported: POST /_plugins/_alerting/workflows"},
-		{"GET", "/_opendistro/_alerting/destinations/email_accounts/x", "", 501, "[email accounts] is not supported: GET /_opendistro/_alerting/destinations/email_accounts/x"},
 		{"POST", "/_plugins/_notifications/configs", `{"config":{"name":"x","config_type":"sns","sns":{}}}`, 501, "config_type [sns] is not supported"},
 		{"POST", "/_plugins/_notifications/configs", `{"config_id":"a/b","config":{"name":"x","config_type":"slack","slack":{"url":"http://a/"}}}`, 400, "Invalid characters in config id or longer than 512"},
 		{"DELETE", "/_plugins/_notifications/configs", "", 400, "either config_id or config_id_list is required"},
-		{"POST", "/_opendistro/_alerting/destinations", `{"name":"x","type":"email"}`, 501, "destinations of type [email] are not supported"},
 		{"PUT", "/_opendistro/_alerting/destinations/nope", `{"name":"x","type":"chime","chime":{"url":"http://a/"}}`, 404, "Destination with nope is not found"},
 	}
 	for _, tt := range tests {

@@ -37,7 +37,7 @@ func configError(err error) error {
 
 // unbuiltType reports whether a type exists in the plugin and is not built here.
 func unbuiltType(t string) bool {
-	return slices.Contains([]string{"email", "sns", "ses_account", "smtp_account", "email_group"}, t)
+	return slices.Contains([]string{"sns", "ses_account"}, t)
 }
 
 // parseConfig reads {"config_id":…, "config":{…}}.
@@ -93,6 +93,9 @@ func (a *API) createConfig(ctx context.Context, r *request) (answer, error) {
 	if err := check(&c); err != nil {
 		return answer{}, err
 	}
+	if err := a.checkReferences(ctx, c); err != nil {
+		return answer{}, err
+	}
 	if c.ID == "" {
 		c.ID = core.NewID()
 	} else if !configID.MatchString(c.ID) {
@@ -102,6 +105,18 @@ func (a *API) createConfig(ctx context.Context, r *request) (answer, error) {
 		return answer{}, configConflict(err)
 	}
 	return ok(idAnswer{c.ID}), nil
+}
+
+// checkReferences demands that the account and the groups of an e-mail channel are there.
+func (a *API) checkReferences(ctx context.Context, c core.Channel) error {
+	_, err := a.o.Store.Resolve(ctx, c.Destination)
+	if errors.Is(err, core.ErrNoDestination) {
+		return statusError(http.StatusNotFound, "%s", err)
+	}
+	if e, ok := errors.AsType[*core.Error](err); ok && e.Kind == core.BadArgument {
+		return statusError(http.StatusNotAcceptable, "%s", e.Reason)
+	}
+	return err
 }
 
 func configConflict(err error) error {
@@ -133,6 +148,9 @@ func (a *API) updateConfig(ctx context.Context, r *request) (answer, error) {
 	}
 	c.Config, c.Created = notify.Restore(c.Config, old.Config), old.Created
 	if err := check(&c); err != nil {
+		return answer{}, err
+	}
+	if err := a.checkReferences(ctx, c); err != nil {
 		return answer{}, err
 	}
 	if _, err := a.o.Store.SaveChannel(ctx, c, false, &old.Version); err != nil {
@@ -312,6 +330,9 @@ func (a *API) getChannels(ctx context.Context, _ *request) (answer, error) {
 	}
 	list := []channel{}
 	for _, c := range all {
+		if !c.Type.IsChannel() {
+			continue
+		}
 		list = append(list, channel{c.ID, c.Name, c.Description, c.Type, c.Enabled})
 	}
 	return ok(struct {
@@ -342,6 +363,9 @@ func (a *API) sendTest(ctx context.Context, r *request) (answer, error) {
 	}
 	m := notify.Message{
 		Subject: "Test Message Title-" + id, Body: "Test message content body for config id " + id, DeliveryID: core.NewID(),
+	}
+	if c.Destination, err = a.o.Store.Resolve(ctx, c.Destination); err != nil {
+		return answer{}, err
 	}
 	res, err := a.o.Sender.Send(ctx, c.Destination, m)
 	if err != nil {

@@ -18,7 +18,7 @@ const destinationSchema = 3
 
 // legacyNames are Open Distro's types of destinations, and what they are called since.
 func legacyNames() map[string]notify.Type {
-	return map[string]notify.Type{"chime": notify.Chime, "slack": notify.Slack, "custom_webhook": notify.Webhook}
+	return map[string]notify.Type{"chime": notify.Chime, "slack": notify.Slack, "custom_webhook": notify.Webhook, "email": notify.Email}
 }
 
 func legacyName(t notify.Type) string {
@@ -35,7 +35,7 @@ func destinationBody(c core.Channel) map[string]any {
 	name := legacyName(c.Type)
 	return map[string]any{
 		"id": c.ID, "type": name, "name": c.Name, "schema_version": destinationSchema, "seq_no": c.Version.SeqNo,
-		"primary_term": c.Version.PrimaryTerm, "last_update_time": c.Updated.UnixMilli(), name: notify.Redact(c.Config),
+		"primary_term": c.Version.PrimaryTerm, "last_update_time": c.Updated.UnixMilli(), name: legacyConfig(c),
 	}
 }
 
@@ -59,6 +59,7 @@ func (a *API) getDestinations(ctx context.Context, r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	all = slices.DeleteFunc(all, func(c core.Channel) bool { return !c.Type.IsChannel() })
 	id, kind, search := r.call.Vars["destinationID"], unlessAll(r.param("destinationType", "ALL")), strings.ToLower(r.param("searchString", ""))
 	all = slices.DeleteFunc(all, func(c core.Channel) bool {
 		return id != "" && c.ID != id || kind != "" && legacyName(c.Type) != kind ||
@@ -120,8 +121,6 @@ func parseDestination(r *request) (core.Channel, error) {
 		return c, illegalArgument("Destination name is null")
 	case kind == "":
 		return c, illegalArgument("Destination type is null")
-	case kind == "email":
-		return c, &core.Error{Kind: core.Unsupported, Reason: "destinations of type [email] are not supported"}
 	}
 	t, known := legacyNames()[kind]
 	if !known {
@@ -131,6 +130,11 @@ func parseDestination(r *request) (core.Channel, error) {
 		return c, illegalArgument("destination has no [%s]", kind)
 	}
 	c.Type, c.Config = t, body[kind]
+	if t == notify.Email {
+		var err error
+		c.Config, err = modernEmail(body[kind])
+		return c, err
+	}
 	return c, nil
 }
 
@@ -150,6 +154,9 @@ func (a *API) createDestination(ctx context.Context, r *request) (answer, error)
 		return answer{}, err
 	}
 	if err := check(&c); err != nil {
+		return answer{}, err
+	}
+	if err := a.checkReferences(ctx, c); err != nil {
 		return answer{}, err
 	}
 	c.ID = core.NewID()

@@ -24,6 +24,9 @@ func (a *API) executeStored(ctx context.Context, r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := a.mayUse(ctx, m); err != nil {
+		return answer{}, err
+	}
 	return a.execute(ctx, r, m, end)
 }
 

@@ -53,6 +53,13 @@ func (a *API) parse(ctx context.Context, r *request) (*core.Monitor, error) {
 			return nil, queryError(err)
 		}
 	}
+	limits, err := a.o.Store.Settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := limits.Check(m); err != nil {
+		return nil, err
+	}
 	user := a.o.Caller(ctx)
 	m.User = &user
 	return m, nil
@@ -81,6 +88,9 @@ func (a *API) createMonitor(ctx context.Context, r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := a.share(ctx, r, m, nil); err != nil {
+		return answer{}, err
+	}
 	if err := a.probe(ctx, m); err != nil {
 		return answer{}, err
 	}
@@ -107,6 +117,13 @@ func (a *API) updateMonitor(ctx context.Context, r *request) (answer, error) {
 	}
 	m, err := a.parse(ctx, r)
 	if err != nil {
+		return answer{}, err
+	}
+	old, err := a.mayUseStored(ctx, r.call.Vars["monitorID"])
+	if err != nil {
+		return answer{}, err
+	}
+	if err := a.share(ctx, r, m, old); err != nil {
 		return answer{}, err
 	}
 	if err := a.probe(ctx, m); err != nil {
@@ -167,6 +184,9 @@ func (a *API) getMonitor(ctx context.Context, r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := a.mayUse(ctx, m); err != nil {
+		return answer{}, err
+	}
 	body := monitorBody(m, viewOf(r))
 	body.Workflows = []any{}
 	return ok(body), nil
@@ -177,6 +197,9 @@ func (a *API) deleteMonitor(ctx context.Context, r *request) (answer, error) {
 		return answer{}, err
 	}
 	id := r.call.Vars["monitorID"]
+	if _, err := a.mayUseStored(ctx, id); err != nil {
+		return answer{}, err
+	}
 	v, err := a.o.Store.DeleteMonitor(ctx, id)
 	if err != nil {
 		return answer{}, err
@@ -223,7 +246,11 @@ func (a *API) searchMonitors(ctx context.Context, r *request) (answer, error) {
 	if !alerts && index != ix.Config {
 		return answer{}, exception(http.StatusBadRequest, "java.lang.IllegalArgumentException", "Invalid index name.")
 	}
-	body, err := searchBody(r, !alerts)
+	roles, err := a.visible(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	body, err := searchBody(r, !alerts, roles)
 	if err != nil {
 		return answer{}, err
 	}
@@ -287,7 +314,7 @@ func mustJSON(m map[string]json.RawMessage) json.RawMessage {
 }
 
 // searchBody takes the body of a search, or the parameter source, and has it find monitors alone, with their versions.
-func searchBody(r *request, monitors bool) (json.RawMessage, error) {
+func searchBody(r *request, monitors bool, roles []string) (json.RawMessage, error) {
 	text := r.body
 	if len(text) == 0 {
 		text = []byte(r.param("source", "{}"))
@@ -300,8 +327,25 @@ func searchBody(r *request, monitors bool) (json.RawMessage, error) {
 		return nil, rest.Errorf(http.StatusBadRequest, "parsing_exception", "the body is not an object")
 	}
 	body["seq_no_primary_term"], body["version"] = json.RawMessage("true"), json.RawMessage("true")
-	if monitors {
-		must := []json.RawMessage{json.RawMessage(`{"exists":{"field":"monitor.type"}}`)}
+	if monitors || roles != nil {
+		var must []json.RawMessage
+		field := "monitor_user.backend_roles.keyword"
+		if monitors {
+			must = append(must, json.RawMessage(`{"exists":{"field":"monitor.type"}}`))
+			field = "monitor.user.backend_roles.keyword"
+		}
+		if roles != nil {
+			for _, hides := range []string{"suggest", "post_filter", "aggs", "aggregations"} {
+				if strings.Contains(string(body[hides]), `"global"`) || hides == "suggest" && body[hides] != nil {
+					return nil, illegalArgument("[%s] could show monitors of others", hides)
+				}
+			}
+			own, err := json.Marshal(map[string]any{"terms": map[string]any{field: roles}})
+			if err != nil {
+				return nil, illegalArgument("the backend roles cannot be searched for: %v", err)
+			}
+			must = append(must, own)
+		}
 		if q, ok := body["query"]; ok {
 			must = append([]json.RawMessage{q}, must...)
 		}

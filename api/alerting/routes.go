@@ -3,6 +3,7 @@ package alerting
 import (
 	"strings"
 
+	"vigil/notify"
 	"vigil/rest"
 )
 
@@ -36,7 +37,20 @@ func (a *API) Routes() []rest.Route {
 	for _, r := range a.notificationRows() {
 		out = a.expand(out, []string{"/_plugins/_notifications"}, r)
 	}
+	for _, r := range a.ownRows() {
+		out = a.expand(out, []string{"/_vigil/alerting"}, r)
+	}
 	return out
+}
+
+// ownRows are what no plugin has: what became of messages.
+func (a *API) ownRows() []row {
+	const own = "cluster:admin/vigil/alerting/outbox/"
+	return []row{
+		{"GET", "/outbox", "vigil.get_outbox", own + "get", "GetOutboxRequest", a.getOutbox},
+		{"GET", "/outbox/{alertID}/receipts", "vigil.get_receipts", own + "get", "GetReceiptsRequest", a.getReceipts},
+		{"POST", "/outbox/{alertID}/{deliveryID}/_resend", "vigil.resend", own + "write", "ResendRequest", a.resend},
+	}
 }
 
 func (a *API) expand(out []rest.Route, prefixes []string, r row) []rest.Route {
@@ -60,12 +74,20 @@ func (a *API) expand(out []rest.Route, prefixes []string, r row) []rest.Route {
 
 // params returns the query parameters of an operation. All others are refused by name; rows that are not built take any.
 func params(op string) []string {
-	switch strings.TrimPrefix(strings.TrimPrefix(op, "alerting."), "notifications.") {
-	case "create_monitor", "update_monitor", "create_destination", "update_destination":
+	_, op, _ = strings.Cut(op, ".")
+	switch op {
+	case "get_outbox":
+		return []string{"state", "size"}
+	case "get_receipts", "resend":
+		return []string{}
+	case "create_monitor", "update_monitor", "create_destination", "update_destination", "create_email_account", "update_email_account",
+		"create_email_group", "update_email_group":
 		return []string{"refresh", "if_seq_no", "if_primary_term"}
-	case "get_monitor":
+	case "search_email_accounts", "search_email_groups":
+		return []string{}
+	case "get_monitor", "get_email_account", "get_email_group":
 		return []string{"version"}
-	case "delete_monitor", "delete_destination", "acknowledge_alerts":
+	case "delete_monitor", "delete_destination", "acknowledge_alerts", "delete_email_account", "delete_email_group":
 		return []string{"refresh"}
 	case "search_monitors":
 		return []string{"index"}
@@ -114,7 +136,6 @@ func (a *API) monitorRows() []row {
 }
 
 func (a *API) destinationRows() []row {
-	account, group := a.unbuilt("email accounts"), a.unbuilt("email groups")
 	rows := []row{
 		{"GET", "/destinations", "alerting.get_destinations", opendistro + "destination/get", "GetDestinationsRequest", a.getDestinations},
 		{"GET", "/destinations/{destinationID}", "alerting.get_destination", opendistro + "destination/get", "GetDestinationsRequest", a.getDestinations},
@@ -125,18 +146,18 @@ func (a *API) destinationRows() []row {
 	}
 	for _, k := range []struct {
 		path, variable, name, class string
-		handler                     handlerFunc
+		handler                     legacyEmail
 	}{
-		{"/destinations/email_accounts", "/{emailAccountID}", "email_account", "EmailAccountRequest", account},
-		{"/destinations/email_groups", "/{emailGroupID}", "email_group", "EmailGroupRequest", group},
+		{"/destinations/email_accounts", "/{emailAccountID}", "email_account", "EmailAccountRequest", legacyEmail{a, notify.SMTPAccount, "emailAccountID"}},
+		{"/destinations/email_groups", "/{emailGroupID}", "email_group", "EmailGroupRequest", legacyEmail{a, notify.EmailGroup, "emailGroupID"}},
 	} {
 		action := rest.ActionName(opendistro + "destination/" + k.name)
 		rows = append(rows,
-			row{"GET HEAD", k.path + k.variable, "alerting.get_" + k.name, action + "/get", "Get" + k.class, k.handler},
-			row{"GET POST", k.path + "/_search", "alerting.search_" + k.name + "s", action + "/search", "SearchRequest", k.handler},
-			row{"POST", k.path, "alerting.create_" + k.name, action + "/write", "Index" + k.class, k.handler},
-			row{"PUT", k.path + k.variable, "alerting.update_" + k.name, action + "/write", "Index" + k.class, k.handler},
-			row{"DELETE", k.path + k.variable, "alerting.delete_" + k.name, action + "/delete", "Delete" + k.class, k.handler},
+			row{"GET HEAD", k.path + k.variable, "alerting.get_" + k.name, action + "/get", "Get" + k.class, k.handler.get},
+			row{"GET POST", k.path + "/_search", "alerting.search_" + k.name + "s", action + "/search", "SearchRequest", k.handler.search},
+			row{"POST", k.path, "alerting.create_" + k.name, action + "/write", "Index" + k.class, k.handler.create},
+			row{"PUT", k.path + k.variable, "alerting.update_" + k.name, action + "/write", "Index" + k.class, k.handler.update},
+			row{"DELETE", k.path + k.variable, "alerting.delete_" + k.name, action + "/delete", "Delete" + k.class, k.handler.remove},
 		)
 	}
 	return rows

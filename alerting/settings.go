@@ -1,0 +1,153 @@
+package alerting
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"vigil/cluster"
+)
+
+// Settings are the cluster settings of the alerting plugin that have an effect here. People change them by PUT
+// _cluster/settings; a change counts within a second. A value that cannot be read counts as the default.
+type Settings struct {
+	// FilterByBackendRoles shows monitors and their alerts to users only who share a backend role with their author.
+	FilterByBackendRoles bool
+	MaxMonitors          int
+	MaxTriggers          int
+	// MaxThrottle bounds the throttle of actions; at most a day.
+	MaxThrottle time.Duration
+	// MaxActionable is how many alerts of a run have messages of their own, -1 for any number.
+	MaxActionable int
+	InputTimeout  time.Duration
+}
+
+// DefaultSettings are those of a cluster where nobody changed any.
+func DefaultSettings() Settings {
+	return Settings{
+		MaxMonitors: 1000, MaxTriggers: defaultTriggers, MaxThrottle: maxThrottle, MaxActionable: maxActionable, InputTimeout: 30 * time.Second,
+	}
+}
+
+// settingsAge is how long settings are believed.
+const settingsAge = time.Second
+
+// settingsCache holds the settings that were read last. The zero value is ready.
+type settingsCache struct {
+	mu   sync.Mutex
+	last Settings
+	at   time.Time
+}
+
+// Settings returns the settings in force. While they cannot be read, those that were read last stay in force; the error is
+// for when there are none.
+func (s *Store) Settings(ctx context.Context) (Settings, error) {
+	c := &s.settings
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.at.IsZero() && time.Since(c.at) < settingsAge {
+		return c.last, nil
+	}
+	read, err := s.readSettings(ctx)
+	switch {
+	case err == nil:
+		c.last, c.at = read, time.Now()
+	case c.at.IsZero():
+		return DefaultSettings(), err
+	}
+	return c.last, nil
+}
+
+func (s *Store) readSettings(ctx context.Context) (Settings, error) {
+	out := DefaultSettings()
+	r, err := s.c.Do(ctx, "GET", cluster.Path("_cluster", "settings"), map[string][]string{"flat_settings": {"true"}}, nil)
+	if err != nil {
+		return out, fmt.Errorf("read cluster settings: %w", err)
+	}
+	var body struct {
+		Persistent map[string]any `json:"persistent"`
+		Transient  map[string]any `json:"transient"`
+	}
+	if err := json.Unmarshal(r.Body, &body); err != nil {
+		return out, fmt.Errorf("read cluster settings: %w", err)
+	}
+	for _, level := range []map[string]any{body.Persistent, body.Transient} {
+		for _, prefix := range []string{"opendistro.alerting.", "plugins.alerting."} {
+			out.apply(func(name string) (string, bool) {
+				v, ok := level[prefix+name]
+				return fmt.Sprint(v), ok
+			})
+		}
+	}
+	return out, nil
+}
+
+func (s *Settings) apply(get func(name string) (string, bool)) {
+	if v, ok := get("filter_by_backend_roles"); ok {
+		// What is neither must not open what somebody meant to close.
+		s.FilterByBackendRoles = v != "false"
+	}
+	number := func(name string, into *int, low, high int) {
+		if v, ok := get(name); ok {
+			if n, err := strconv.Atoi(v); err == nil && n >= low && n <= high {
+				*into = n
+			}
+		}
+	}
+	span := func(name string, into *time.Duration, high time.Duration) {
+		if v, ok := get(name); ok {
+			if d, ok := timeValue(v); ok && d > 0 && d <= high {
+				*into = d
+			}
+		}
+	}
+	number("monitor.max_monitors", &s.MaxMonitors, 0, 1_000_000)
+	number("monitor.max_triggers", &s.MaxTriggers, 0, maxTriggers)
+	number("max_actionable_alert_count", &s.MaxActionable, -1, maxSelected)
+	span("action_throttle_max_value", &s.MaxThrottle, maxThrottle)
+	span("input_timeout", &s.InputTimeout, time.Hour)
+}
+
+// timeValue reads a number with one of OpenSearch's units.
+func timeValue(v string) (time.Duration, bool) {
+	for _, u := range []struct {
+		suffix string
+		unit   time.Duration
+	}{{"ms", time.Millisecond}, {"s", time.Second}, {"m", time.Minute}, {"h", time.Hour}, {"d", 24 * time.Hour}} {
+		if digits, ok := strings.CutSuffix(v, u.suffix); ok {
+			n, err := strconv.ParseInt(digits, 10, 32)
+			return time.Duration(n) * u.unit, err == nil
+		}
+	}
+	return 0, false
+}
+
+// Check refuses what the settings do not allow in new and changed monitors. Stored ones go on.
+func (s *Settings) Check(m *Monitor) error {
+	if len(m.Triggers) > s.MaxTriggers {
+		return errorf(BadArgument, "Monitors can only support up to %d triggers.", s.MaxTriggers)
+	}
+	for i := range m.Triggers {
+		for _, a := range m.Triggers[i].Actions {
+			if a.Throttle > s.MaxThrottle {
+				return errorf(BadArgument, "Can only set throttle period less than or equal to [%s]", shortTime(s.MaxThrottle))
+			}
+		}
+	}
+	return nil
+}
+
+// shortTime prints a time as OpenSearch does: with the largest unit up to hours that divides it.
+func shortTime(d time.Duration) string {
+	switch {
+	case d%time.Hour == 0:
+		return strconv.FormatInt(int64(d/time.Hour), 10) + "h"
+	case d%time.Minute == 0:
+		return strconv.FormatInt(int64(d/time.Minute), 10) + "m"
+	}
+	return strconv.FormatInt(int64(d/time.Second), 10) + "s"
+}

@@ -1,0 +1,94 @@
+package alerting
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	core "vigil/alerting"
+)
+
+func TestMonitorsAreSharedByBackendRole(t *testing.T) {
+	r := newRig(t)
+	r.docs.Set("plugins.alerting.filter_by_backend_roles", "true")
+	as := func(name string, roles ...string) {
+		r.caller = core.User{Name: name, BackendRoles: roles, Roles: []string{"alerting_full_access"}}
+	}
+	const monitors = "/_plugins/_alerting/monitors"
+	as("nobody")
+	if w := r.do("POST", monitors, seed); w.Code != 403 || !strings.Contains(w.Body.String(), "doesn't have backend roles configured") {
+		t.Errorf("without backend roles: %d %s", w.Code, w.Body)
+	}
+	as("ann", "ops", "dev")
+	if w := r.do("POST", monitors, strings.Replace(seed, "{", `{"rbac_roles":["hr"],`, 1)); w.Code != 403 {
+		t.Errorf("shared with a role that the author has not: %d %s", w.Code, w.Body)
+	}
+	if w := r.do("POST", monitors, strings.Replace(seed, "{", `{"rbac_roles":[],`, 1)); w.Code != 403 {
+		t.Errorf("shared with nobody: %d %s", w.Code, w.Body)
+	}
+	id := r.json("POST", monitors, strings.Replace(seed, "{", `{"rbac_roles":["ops"],`, 1), 201)["_id"].(string)
+	r.json("POST", monitors+"/"+id+"/_execute", "", 200)
+	alerts := r.json("GET", monitors+"/alerts", "", 200)["alerts"].([]any)
+	if len(alerts) != 1 {
+		t.Fatalf("alerts of the author: %v", alerts)
+	}
+	ack := `{"alerts":["` + alerts[0].(map[string]any)["id"].(string) + `"]}`
+	requests := []struct {
+		method, path, body string
+		list               string
+	}{
+		{"GET", monitors + "/" + id, "", ""},
+		{"PUT", monitors + "/" + id, seed, ""},
+		{"POST", monitors + "/" + id + "/_execute?dryrun=true", "", ""},
+		{"POST", monitors + "/" + id + "/_acknowledge/alerts", ack, ""},
+		{"GET", monitors + "/alerts", "", `"totalAlerts":0`},
+		{"POST", monitors + "/_search", `{"query":{"match_all":{}}}`, `"value":0`},
+		{"POST", monitors + "/_search?index=.opendistro-alerting-alert*", `{"query":{"match_all":{}}}`, `"value":0`},
+		{"DELETE", monitors + "/" + id, "", ""},
+	}
+	for _, tt := range requests {
+		as("eve", "dev")
+		w := r.do(tt.method, tt.path, tt.body)
+		if tt.list != "" {
+			if w.Code != 200 || !strings.Contains(w.Body.String(), tt.list) {
+				t.Errorf("%s %s shows what it must not: %d %s", tt.method, tt.path, w.Code, w.Body)
+			}
+		} else if w.Code != 403 || !strings.Contains(w.Body.String(), "Do not have permissions to resource, monitor, with id, "+id) {
+			t.Errorf("%s %s by a stranger: %d %s", tt.method, tt.path, w.Code, w.Body)
+		}
+		as("bob", "ops")
+		if w := r.do(tt.method, tt.path, tt.body); w.Code != 200 || tt.list != "" && strings.Contains(w.Body.String(), tt.list) {
+			t.Errorf("%s %s by a colleague: %d %s", tt.method, tt.path, w.Code, w.Body)
+		}
+	}
+	as("bob", "ops")
+	if w := r.do("POST", monitors+"/_search", `{"aggs":{"a":{"global":{}}}}`); w.Code != 400 {
+		t.Errorf("an aggregation that looks past the filter: %d", w.Code)
+	}
+}
+
+func TestSettingsBoundMonitors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		const monitors = "/_plugins/_alerting/monitors"
+		throttled := strings.Replace(seed, `"destination_id"`, `"throttle_enabled":true,"throttle":{"value":20,"unit":"MINUTES"},"destination_id"`, 1)
+		r.json("POST", monitors, throttled, 201)
+		r.docs.Set("plugins.alerting.action_throttle_max_value", "10m")
+		<-time.After(2 * time.Second) // what was read counts for a second
+		refused := func(body, want string) {
+			t.Helper()
+			if w := r.do("POST", monitors, body); w.Code != 400 || !strings.Contains(w.Body.String(), want) {
+				t.Errorf("%d %s, want %s", w.Code, w.Body, want)
+			}
+		}
+		refused(throttled, "Can only set throttle period less than or equal to [10m]")
+		r.docs.Set("plugins.alerting.monitor.max_triggers", "0")
+		<-time.After(2 * time.Second)
+		refused(seed, "Monitors can only support up to 0 triggers.")
+		r.docs.Set("plugins.alerting.monitor.max_triggers", "nonsense")
+		r.docs.Set("plugins.alerting.monitor.max_monitors", "1")
+		<-time.After(2 * time.Second)
+		refused(seed, "This request would create more than the allowed monitors [1].")
+	})
+}
