@@ -33,7 +33,7 @@ const passwordFile = "initial-admin-password"
 
 // systemIndices are protected from clients as the security plugin protects its own.
 var systemIndices = []string{
-	securityIndex, ".opendistro-alerting-*", ".opensearch-notifications-config", ".vigil-*", ".tasks",
+	securityIndex, ".opendistro-alerting-*", ".opensearch-alerting-*", ".opensearch-notifications-config", ".vigil-*", ".tasks",
 }
 
 // securityState follows the documents of the security index and puts them into force.

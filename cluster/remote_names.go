@@ -146,7 +146,9 @@ func (r *Remote) table() *nameTable {
 }
 
 // Resolve returns the concrete indices that expressions mean, aliases, wildcards and date math resolved, and the plain names
-// among them that do not exist. No expressions means all indices. Both lists are sorted.
+// among them that do not exist. No expressions means all indices. Both lists are sorted. An exclusion takes out an index only
+// by its plain name: what a pattern excludes depends on options that the cluster applies, and privileges must be asked for all
+// that may be meant.
 func (r *Remote) Resolve(expressions []string) (concrete, missing []string) {
 	t := r.table()
 	if len(expressions) == 0 || len(expressions) == 1 && slices.Contains([]string{"_all", "*", ""}, expressions[0]) {
@@ -169,10 +171,11 @@ func (r *Remote) Resolve(expressions []string) (concrete, missing []string) {
 			lost[name] = true
 		}
 		for _, n := range means {
-			if exclude {
-				delete(found, n)
-			} else {
+			switch {
+			case !exclude:
 				found[n] = true
+			case n == name:
+				delete(found, n)
 			}
 		}
 	}

@@ -42,7 +42,7 @@ func (e *Engine) handleUpdateAliases(q *request) (*answer, error) {
 			actions = append(actions, a)
 		}
 	}
-	return e.applyAliases(actions)
+	return e.applyAliases(q, actions)
 }
 
 func parseAliasAction(kind string, raw json.RawMessage) (aliasAction, error) {
@@ -88,11 +88,11 @@ func parseAliasAction(kind string, raw json.RawMessage) (aliasAction, error) {
 }
 
 // applyAliases runs all actions or none.
-func (e *Engine) applyAliases(actions []aliasAction) (*answer, error) {
+func (e *Engine) applyAliases(q *request, actions []aliasAction) (*answer, error) {
 	err := e.change(func(s *state) ([]change, error) {
 		var out []change
 		for _, a := range actions {
-			changes, err := e.aliasChanges(s, a)
+			changes, err := e.aliasChanges(q, s, a)
 			if err != nil {
 				return nil, err
 			}
@@ -114,9 +114,9 @@ func (e *Engine) applyAliases(actions []aliasAction) (*answer, error) {
 	return acknowledged()
 }
 
-func (e *Engine) aliasChanges(s *state, a aliasAction) ([]change, error) {
+func (e *Engine) aliasChanges(q *request, s *state, a aliasAction) ([]change, error) {
 	o := expand{open: true, closed: true, noAliases: true, closedOK: true}
-	indices, err := e.targets(s, a.indices, o)
+	indices, err := e.targets(q, s, a.indices, o)
 	if err != nil {
 		return nil, err
 	}
@@ -198,11 +198,11 @@ func (e *Engine) handlePutAlias(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.applyAliases([]aliasAction{{kind: "add", indices: indices, aliases: []string{name}, def: def}})
+	return e.applyAliases(q, []aliasAction{{kind: "add", indices: indices, aliases: []string{name}, def: def}})
 }
 
 func (e *Engine) handleDeleteAlias(q *request) (*answer, error) {
-	return e.applyAliases([]aliasAction{{kind: "remove", indices: q.indices(), aliases: strings.Split(q.call.Vars["name"], ",")}})
+	return e.applyAliases(q, []aliasAction{{kind: "remove", indices: q.indices(), aliases: strings.Split(q.call.Vars["name"], ",")}})
 }
 
 // findAliases returns the aliases of indices by a list of names or patterns, and the plain names that were not found.
@@ -211,7 +211,7 @@ func (e *Engine) findAliases(q *request) (map[string]any, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	indices, err := e.targets(e.state.Load(), q.indices(), o)
+	indices, err := e.targets(q, e.state.Load(), q.indices(), o)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -17,7 +17,7 @@ func (e *Engine) catTargets(q *request) ([]*index, error) {
 	if q.indices() == nil {
 		o.hidden = true
 	}
-	return e.targets(e.state.Load(), q.indices(), o)
+	return e.targets(q, e.state.Load(), q.indices(), o)
 }
 
 func (x *index) status() string {
@@ -108,7 +108,7 @@ func (e *Engine) handleCatCount(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	indices, err := e.targets(e.state.Load(), q.indices(), o)
+	indices, err := e.targets(q, e.state.Load(), q.indices(), o)
 	if err != nil {
 		return nil, err
 	}

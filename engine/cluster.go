@@ -101,7 +101,7 @@ func (e *Engine) handleHealth(q *request) (*answer, error) {
 		return nil, err
 	}
 	s := e.state.Load()
-	indices, err := e.targets(s, q.indices(), o)
+	indices, err := e.targets(q, s, q.indices(), o)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +167,7 @@ func (e *Engine) handleState(q *request) (*answer, error) {
 		out["nodes"] = map[string]any{e.nodeID: map[string]any{"name": e.opts.NodeName, "transport_address": "127.0.0.1:9300", "attributes": map[string]any{}}}
 	}
 	if has("metadata") {
-		indices, err := e.targets(s, q.indices(), expand{ignoreUnavailable: true, noIndices: true, open: true, closed: true, hidden: true, closedOK: true})
+		indices, err := e.targets(q, s, q.indices(), expand{ignoreUnavailable: true, noIndices: true, open: true, closed: true, hidden: true, closedOK: true})
 		if err != nil {
 			return nil, err
 		}

@@ -268,6 +268,9 @@ func (e *Engine) find(q *request) (*index, *segment.Doc, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := q.judged(x.Name); err != nil {
+		return nil, nil, err
+	}
 	if v, given := q.call.Param("stored_fields"); given {
 		return nil, nil, badRequest("stored_fields [%s] are not supported: no field is stored", v)
 	}

@@ -17,7 +17,7 @@ func (e *Engine) handleGetIndex(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	indices, err := e.targets(e.state.Load(), q.indices(), o)
+	indices, err := e.targets(q, e.state.Load(), q.indices(), o)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (e *Engine) handleIndexExists(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	indices, err := e.targets(e.state.Load(), q.indices(), o)
+	indices, err := e.targets(q, e.state.Load(), q.indices(), o)
 	if err == nil && len(indices) == 0 {
 		err = notFound(strings.Join(q.indices(), ","))
 	}
@@ -59,7 +59,7 @@ func (e *Engine) handleDeleteIndex(q *request) (*answer, error) {
 		if s.clusterSetting("action.destructive_requires_name", "false") == "true" && hasWildcard(q.indices()) {
 			return nil, badRequest("Wildcard expressions or all indices are not allowed")
 		}
-		indices, err := e.targets(s, q.indices(), o)
+		indices, err := e.targets(q, s, q.indices(), o)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +84,7 @@ func (e *Engine) handleGetSettings(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	indices, err := e.targets(e.state.Load(), q.indices(), o)
+	indices, err := e.targets(q, e.state.Load(), q.indices(), o)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (e *Engine) handlePutSettings(q *request) (*answer, error) {
 		return nil, err
 	}
 	err = e.change(func(s *state) ([]change, error) {
-		indices, err := e.targets(s, q.indices(), o)
+		indices, err := e.targets(q, s, q.indices(), o)
 		if err != nil {
 			return nil, err
 		}
@@ -191,7 +191,7 @@ func (e *Engine) openClose(q *request, closed bool) ([]*index, error) {
 	}
 	var touched []*index
 	err = e.change(func(s *state) ([]change, error) {
-		indices, err := e.targets(s, q.indices(), o)
+		indices, err := e.targets(q, s, q.indices(), o)
 		if err != nil {
 			return nil, err
 		}
@@ -221,7 +221,7 @@ func (e *Engine) handleClose(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, err := e.targets(e.state.Load(), q.indices(), o)
+	before, err := e.targets(q, e.state.Load(), q.indices(), o)
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +253,7 @@ func (e *Engine) handleAddBlock(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, err := e.targets(e.state.Load(), q.indices(), o)
+	before, err := e.targets(q, e.state.Load(), q.indices(), o)
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +262,7 @@ func (e *Engine) handleAddBlock(q *request) (*answer, error) {
 	}
 	out := []any{}
 	err = e.change(func(s *state) ([]change, error) {
-		indices, err := e.targets(s, q.indices(), o)
+		indices, err := e.targets(q, s, q.indices(), o)
 		if err != nil {
 			return nil, err
 		}
@@ -301,7 +301,7 @@ func (e *Engine) handleMaintenance(action rest.ActionName, class string) func(q 
 		if err != nil {
 			return nil, err
 		}
-		indices, err := e.targets(e.state.Load(), q.indices(), o)
+		indices, err := e.targets(q, e.state.Load(), q.indices(), o)
 		if err != nil {
 			return nil, err
 		}
@@ -331,7 +331,7 @@ func (e *Engine) handleResolveIndex(q *request) (*answer, error) {
 	}
 	s := e.state.Load()
 	exprs := rest.SplitIndices(q.call.Vars["name"])
-	indices, err := e.targets(s, exprs, o)
+	indices, err := e.targets(q, s, exprs, o)
 	if err != nil {
 		return nil, err
 	}

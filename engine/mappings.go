@@ -37,7 +37,7 @@ func (e *Engine) handlePutMapping(q *request) (*answer, error) {
 		return nil, err
 	}
 	err = e.change(func(s *state) ([]change, error) {
-		indices, err := e.targets(s, q.indices(), o)
+		indices, err := e.targets(q, s, q.indices(), o)
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +75,7 @@ func (e *Engine) handleGetMapping(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	indices, err := e.targets(e.state.Load(), q.indices(), o)
+	indices, err := e.targets(q, e.state.Load(), q.indices(), o)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (e *Engine) handleGetFieldMapping(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	indices, err := e.targets(e.state.Load(), q.indices(), o)
+	indices, err := e.targets(q, e.state.Load(), q.indices(), o)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (e *Engine) handleFieldCaps(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	indices, err := e.targets(e.state.Load(), q.indices(), o)
+	indices, err := e.targets(q, e.state.Load(), q.indices(), o)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"vigil/engine/aggs"
 	"vigil/engine/query"
@@ -79,7 +80,8 @@ func (e *Engine) beginSearch(q *request, parent rest.ActionName, exprs []string,
 	if shown, err := aggs.Normalize(body); err == nil {
 		body = shown
 	}
-	resolved, _ := e.Resolve(exprs)
+	resolved, missing := e.Resolve(exprs)
+	q.call.Judged = append(slices.Clone(resolved), missing...)
 	return q.fx.Begin(rest.Action{
 		Name: "indices:data/read/search", Request: "SearchRequest", Parent: parent, Run: run,
 		Indices: exprs, Resolved: resolved, Body: body,

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"vigil/rest"
 )
@@ -158,8 +159,33 @@ func glob(pattern, name string) bool {
 	}
 }
 
+// judged asks for indices that privileges were not asked for. The gateway judges by what expressions mean at most; an
+// exclusion that means more with the request's own options than without would otherwise let other indices in.
+func (q *request) judged(names ...string) error {
+	if q.fx == nil || q.call.Judged == nil {
+		return nil
+	}
+	var beyond []string
+	for _, name := range names {
+		if !slices.Contains(q.call.Judged, name) {
+			beyond = append(beyond, name)
+		}
+	}
+	if len(beyond) == 0 {
+		return nil
+	}
+	a := rest.Action{Name: q.call.Route.Action, Request: q.call.Route.Request, Indices: beyond, Resolved: beyond, Run: judgedRun}
+	if q.call.Route.Targets == rest.TargetBody && a.Name.IsCluster() {
+		a.Name, a.Request = "indices:data/read/search", "SearchRequest"
+	}
+	return q.fx.Begin(a)
+}
+
+// judgedRun tells the task of such a question from the request's own.
+const judgedRun = 1 << 30
+
 // targets returns the indices that a request means, sorted by name, or why it cannot have them.
-func (e *Engine) targets(s *state, exprs []string, o expand) ([]*index, error) {
+func (e *Engine) targets(q *request, s *state, exprs []string, o expand) ([]*index, error) {
 	found, missing := s.expand(exprs, o, e)
 	if len(missing) > 0 && !o.ignoreUnavailable {
 		if err := rest.CheckExpressions(missing[:1]); err != nil {
@@ -177,6 +203,13 @@ func (e *Engine) targets(s *state, exprs []string, o expand) ([]*index, error) {
 			return nil, closedIndex(x)
 		}
 		out = append(out, x)
+	}
+	names := make([]string, len(out))
+	for i, x := range out {
+		names[i] = x.Name
+	}
+	if err := q.judged(names...); err != nil {
+		return nil, err
 	}
 	if o.noAliases {
 		for _, expr := range exprs {
@@ -248,7 +281,7 @@ func (s *state) writable(name string) (*index, error) {
 }
 
 // filters returns the alias filters under which an index is searched; nil if it is named in a way without a filter.
-func (s *state) filters(x *index, exprs []string) []string {
+func (s *state) filters(x *index, exprs []string, now time.Time) []string {
 	var out []string
 	if len(exprs) == 0 {
 		return nil
@@ -256,6 +289,9 @@ func (s *state) filters(x *index, exprs []string) []string {
 	for _, expr := range exprs {
 		if strings.HasPrefix(expr, "-") {
 			continue
+		}
+		if math, err := rest.ExpandDateMath(expr, now); err == nil {
+			expr = math
 		}
 		if expr == "_all" || glob(expr, x.Name) {
 			return nil

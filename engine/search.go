@@ -98,7 +98,7 @@ func (e *Engine) handleSearch(q *request) (*answer, error) {
 // searched are the indices of a search with their documents, and how many shards that are.
 func (e *Engine) searched(q *request, spec *searchSpec) (targets []query.Target, shards int, err error) {
 	s := e.state.Load()
-	indices, err := e.targets(s, spec.exprs, spec.expand)
+	indices, err := e.targets(q, s, spec.exprs, spec.expand)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -110,7 +110,7 @@ func (e *Engine) searched(q *request, spec *searchSpec) (targets []query.Target,
 		if !q.hides(x) {
 			t.Docs = x.docs.snapshot()
 		}
-		if filters := s.filters(x, spec.exprs); filters != nil {
+		if filters := s.filters(x, spec.exprs, q.now); filters != nil {
 			if t.Docs, err = filterDocs(q, t, filters); err != nil {
 				return nil, 0, err
 			}

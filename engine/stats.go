@@ -18,7 +18,7 @@ func (e *Engine) handleStats(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	indices, err := e.targets(e.state.Load(), q.indices(), o)
+	indices, err := e.targets(q, e.state.Load(), q.indices(), o)
 	if err != nil {
 		return nil, err
 	}

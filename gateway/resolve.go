@@ -110,6 +110,7 @@ func (x *exchange) ownTarget() target {
 		t.extra = pathExtras(c)
 	}
 	concrete, missing := x.g.Indices.Resolve(judged)
+	c.Judged = append(append(make([]string, 0, len(concrete)+len(missing)), concrete...), missing...)
 	t.action.Indices = exprs
 	t.action.Resolved = concrete
 	if len(missing) > 0 {

@@ -122,6 +122,10 @@ type Call struct {
 	Indices []string
 	// DocID is the {id} of a single-document request.
 	DocID string
+	// Judged are the concrete indices, and the names that do not exist yet, that privileges were asked for. A handler that
+	// understands the expressions otherwise must ask for what lies beyond, see [Effects.Begin]. Nil means that nobody judged:
+	// a request of our own, or one whose parts are judged one by one.
+	Judged []string
 	// Hidden are the concrete indices whose documents the caller must not see although the request may run: a search
 	// finds nothing in them, a get answers that there is nothing.
 	Hidden []string
