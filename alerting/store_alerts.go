@@ -55,6 +55,9 @@ func (s *Store) saveAlert(ctx context.Context, a *Alert) error {
 		a.index = s.ix.Alerts
 	}
 	v, err := s.write(ctx, a.index, a.ID, a.stored(), onlyIf(a.seq))
+	if errors.Is(err, cluster.ErrConflict) {
+		letSettle(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("store alert %s: %w", a.ID, err)
 	}
@@ -63,6 +66,20 @@ func (s *Store) saveAlert(ctx context.Context, a *Alert) error {
 		return s.archive(ctx, a)
 	}
 	return nil
+}
+
+// settleTime is about what a write needs until readers see it.
+const settleTime = 50 * time.Millisecond
+
+// letSettle waits after a conflict: the write that was faster may be decided and not visible yet, and who reads again at once
+// would decide by the same old state.
+func letSettle(ctx context.Context) {
+	t := time.NewTimer(settleTime)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }
 
 // archive moves an ended alert. Dying in between leaves it in both places, ended; the next reader finishes the move.

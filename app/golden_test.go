@@ -202,7 +202,7 @@ var sameInAll = []string{
 var generated = regexp.MustCompile(`^[A-Za-z0-9_-]{20}([A-Za-z0-9_-]{2})?$`)
 
 // generatedWord finds such ids in text.
-var generatedWord = regexp.MustCompile(`\b[A-Za-z0-9_-]{22}\b`)
+var generatedWord = regexp.MustCompile(`(^|\s)[A-Za-z0-9_-]{22}(\s|$)`)
 
 // goldenEvents is the one place where events lose what differs from run to run. Every event must have what all events have.
 func goldenEvents(t *testing.T, events []apptest.Event) string {
@@ -280,7 +280,7 @@ func goldenBody(body []byte) string {
 	dec.UseNumber()
 	var v any
 	if dec.Decode(&v) != nil {
-		return generatedWord.ReplaceAllString(strings.TrimSuffix(string(body), "\n"), "<generated>") + "\n"
+		return generatedWord.ReplaceAllString(strings.TrimSuffix(string(body), "\n"), "${1}<generated>${2}") + "\n"
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -9,11 +9,33 @@ import (
 	"vigil/audit"
 )
 
-// recover looks what became of the requests that a crash cut off between what they intended and what they did, and records the
-// events that are missing.
+// recoverEvery is how often it is looked whether the outcome of a request that could not be recorded can be by now.
+const recoverEvery = time.Minute
+
+// followIntents recovers, until ctx ends, what an outcome that could not be recorded left open.
+func (s *Server) followIntents(ctx context.Context) error {
+	tick := time.NewTicker(recoverEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := s.recover(ctx); err != nil {
+			s.log.WarnContext(ctx, "what became of interrupted requests is not recorded yet", "error", err)
+		}
+	}
+}
+
+// recover looks what became of the requests that a crash or a failing log cut off between what they intended and the record of
+// what they did, and records the events that are missing.
 func (s *Server) recover(ctx context.Context) error {
 	for _, in := range s.trail.OpenIntents() {
-		events := s.outcome(in)
+		events, err := s.outcome(in)
+		if err != nil {
+			return err
+		}
 		if err := s.trail.Resolve(ctx, in, events...); err != nil {
 			return err
 		}
@@ -25,7 +47,7 @@ func (s *Server) recover(ctx context.Context) error {
 // outcome returns the events of what an interrupted request did, as far as looking can tell. A document that was not written
 // since has not been changed by it. What cannot be looked up (a bulk, a document whose id was made on the way) may have
 // happened, and the event says so.
-func (s *Server) outcome(in audit.Intent) []*audit.Event {
+func (s *Server) outcome(in audit.Intent) ([]*audit.Event, error) {
 	var events []*audit.Event
 	indices := strings.Split(in.Index, ",")
 	for _, index := range indices {
@@ -36,17 +58,26 @@ func (s *Server) outcome(in audit.Intent) []*audit.Event {
 			continue
 		}
 		op, known := s.engine.Last(index, in.DocID)
-		switch {
-		case !known && in.Method != http.MethodDelete, known && op.At.Before(in.Time.Truncate(time.Millisecond)):
+		if !known && in.Method != http.MethodDelete || known && op.At.Before(in.Time.Truncate(time.Millisecond)) {
 			continue
+		}
+		others, err := s.trail.Versions(in, index)
+		if err != nil {
+			return nil, err
+		}
+		switch {
 		case !known:
 			e.Recovered, e.Operation = "unknown", "DELETE"
-		default:
+		case !others[op.Version]:
 			e.Recovered, e.DocVersion, e.Operation = "true", op.Version, operation(op.Version, op.Deleted)
+		case int64(len(others)) == op.Version:
+			continue // others wrote all versions that there are
+		default:
+			e.Recovered = "unknown" // the newest is another's, but one below it may be this request's
 		}
 		events = append(events, e)
 	}
-	return events
+	return events, nil
 }
 
 func recoveredEvent(in audit.Intent, index string) *audit.Event {

@@ -107,6 +107,7 @@ func (s *Server) Run(ctx context.Context) error {
 	background.Go(func() error { return s.followHangups(behind) })
 	background.Go(func() error { return s.alerting.run(behind) })
 	background.Go(func() error { return s.followUpstream(behind) })
+	background.Go(func() error { return s.followIntents(behind) })
 	background.Go(func() error { return ignoreCanceled(s.state.watch.Run(behind)) })
 
 	err := serveHTTP(ctx, s.listener, s.gateway, s.cfg.HTTP, s.log)

@@ -25,9 +25,37 @@ func (t *Trail) putBatch(b *batch) {
 	if cap(b.buf) > maxPooled || cap(b.list) > maxPooled/64 {
 		return
 	}
+	b.reset()
+	t.batches.Put(b)
+}
+
+func (b *batch) reset() {
 	clear(b.list)
 	b.buf, b.ends, b.categories, b.list = b.buf[:0], b.ends[:0], b.categories[:0], b.list[:0]
-	t.batches.Put(b)
+}
+
+// fill encodes those of the events that the policy keeps, until the batch is large enough, and returns the others. Every
+// batch marks its first event, so that what a start finds of a failed one is taken off the requests of a gap.
+func (b *batch) fill(t *Trail, p *Policy, events []*Event, request bool) (left []*Event) {
+	for i, e := range events {
+		if len(b.buf) >= t.split {
+			return events[i:]
+		}
+		if p.Keep(e) {
+			b.addEvent(t, e, request && b.events() == 0)
+		}
+	}
+	return nil
+}
+
+// addMarks adds what the last batch of a step says of intents.
+func (b *batch) addMarks(s step) {
+	if s.closes != 0 {
+		b.end(appendClose(b.buf, s.closes))
+	}
+	if s.intent != nil {
+		b.end(appendIntent(b.buf, s.intent))
+	}
 }
 
 // events counts the events; gaps and intents are none.

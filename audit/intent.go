@@ -41,6 +41,35 @@ type Ticket struct {
 	counted bool
 }
 
+// Versions returns the versions of the intent's document in one of its indices that events behind the intent tell of. Events
+// that were themselves found missing do not count: they may tell of the same write.
+func (t *Trail) Versions(in Intent, index string) (map[int64]bool, error) {
+	versions := map[int64]bool{}
+	err := t.each(in.seq, func(e wal.Entry) error {
+		d, err := decodeEntry(e.Payload)
+		if err != nil || d.kind != kindEvent || d.category != DocWrite && d.category != InternalConfigWrite {
+			return err
+		}
+		var w struct {
+			Indices   []string `json:"audit_trace_resolved_indices"`
+			ID        string   `json:"audit_trace_doc_id"`
+			Version   int64    `json:"audit_compliance_doc_version"`
+			Recovered string   `json:"audit_vigil_recovered"`
+		}
+		if err := json.Unmarshal(d.doc, &w); err != nil {
+			return err
+		}
+		if w.ID == in.DocID && w.Recovered == "" && slices.Contains(w.Indices, index) {
+			versions[w.Version] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find writes behind intent %d: %w", in.seq, err)
+	}
+	return versions, nil
+}
+
 func appendIntent(b []byte, in *Intent) []byte {
 	w := writer{append(b, entryVersion, byte(kindIntent))}
 	w.b = append(in.Time.UTC().AppendFormat(append(w.b, `{"time":"`...), time.RFC3339Nano), '"')

@@ -105,6 +105,16 @@ func (p *Policy) Keep(e *Event) bool {
 	}
 }
 
+// count counts the events that are recorded.
+func (p *Policy) count(events []*Event) (n int) {
+	for _, e := range events {
+		if p.Keep(e) {
+			n++
+		}
+	}
+	return n
+}
+
 // keepCompliance ignores layer switches, categories, ignore_users and ignore_requests, as the original does.
 func (p *Policy) keepCompliance(e *Event) bool {
 	if e.Category == ExternalConfig {

@@ -55,6 +55,14 @@ func (t *Trail) scan(s *scan) error {
 	if err != nil {
 		return fmt.Errorf("find open intents: %w", err)
 	}
+	if err := t.each(after, s.add); err != nil {
+		return fmt.Errorf("find open intents: %w", err)
+	}
+	return nil
+}
+
+// each gives add what the log holds behind after.
+func (t *Trail) each(after uint64, add func(wal.Entry) error) error {
 	for {
 		entries, err := t.log.Read(after, 0, 0)
 		if released, ok := errors.AsType[*wal.TruncatedError](err); ok {
@@ -62,14 +70,14 @@ func (t *Trail) scan(s *scan) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("find open intents: %w", err)
+			return err
 		}
 		if len(entries) == 0 {
 			return nil
 		}
 		for _, e := range entries {
-			if err := s.add(e); err != nil {
-				return fmt.Errorf("find open intents: entry %d: %w", e.Seq, err)
+			if err := add(e); err != nil {
+				return fmt.Errorf("entry %d: %w", e.Seq, err)
 			}
 			after = e.Seq
 		}

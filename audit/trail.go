@@ -42,6 +42,9 @@ const (
 	defaultKeep    = 24 * time.Hour
 	maxSegment     = 64 << 20
 	minSegment     = 64 << 10
+	// maxAppend is the size from which on the events of one call are written in several appends, far below what the log takes
+	// at once.
+	maxAppend = 64 << 20
 	// fillingAt and fillingOf are the part of MaxBytes from which on the log is filling up.
 	fillingAt, fillingOf = 7, 10
 )
@@ -80,6 +83,7 @@ type Trail struct {
 	keep     time.Duration
 	maxBytes int64
 	segment  int64
+	split    int // maxAppend but in tests
 	logger   *slog.Logger
 	metrics  *metrics
 
@@ -147,7 +151,7 @@ func newTrail(o Options) (*Trail, error) {
 	}
 	t := &Trail{
 		dir: o.Dir, node: o.Node, allow: o.OnFailure == Allow, maxBody: o.MaxBodyBytes, keep: o.Keep,
-		maxBytes: o.MaxBytes, segment: maxSegment, logger: o.Logger, metrics: newMetrics(),
+		maxBytes: o.MaxBytes, segment: maxSegment, split: maxAppend, logger: o.Logger, metrics: newMetrics(),
 		intents: intents{open: make(map[uint64]*openIntent)},
 	}
 	if o.MaxBytes > 0 {
@@ -175,14 +179,15 @@ func (t *Trail) Policy() *Policy { return t.policy.Load() }
 // SetPolicy puts a policy in force for records that begin from now on.
 func (t *Trail) SetPolicy(p *Policy) { t.policy.Store(p) }
 
-// Record makes those of the events durable that the policy keeps, all or nothing. Cancelling ctx does not stop it: a client
-// that hangs up hides nothing. See [WithPolicy] for which policy judges.
+// Record makes those of the events durable that the policy keeps, in order; all or nothing up to 64 MiB, beyond which an error
+// or a crash may leave the first of them. Cancelling ctx does not stop it: a client that hangs up hides nothing. See
+// [WithPolicy] for which policy judges.
 func (t *Trail) Record(ctx context.Context, events ...*Event) error {
 	_, _, err := t.write(ctx, step{events: events, request: true})
 	return err
 }
 
-// Begin records what is known before something is changed, together with the intent to change it.
+// Begin records what is known before something is changed, and with the last of it the intent to change it.
 func (t *Trail) Begin(ctx context.Context, in Intent, events ...*Event) (Ticket, error) {
 	token := t.intents.begin(t.log, in)
 	seq, missed, err := t.write(ctx, step{events: events, intent: &in, request: true})
@@ -193,7 +198,7 @@ func (t *Trail) Begin(ctx context.Context, in Intent, events ...*Event) (Ticket,
 	return Ticket{token: token, seq: seq}, nil
 }
 
-// End records what came of it and closes the intent. If it fails, the change stands and the client does not learn of it; the
+// End records what came of it and, with the last of it, closes the intent. If it fails, the change stands and the client does not learn of it; the
 // intent stays open and OpenIntents tells.
 func (t *Trail) End(ctx context.Context, k Ticket, events ...*Event) error {
 	_, _, err := t.write(ctx, step{events: events, closes: k.seq, request: !k.counted})
@@ -222,7 +227,7 @@ func (t *Trail) Resolve(ctx context.Context, in Intent, events ...*Event) error 
 	return nil
 }
 
-// step is one append.
+// step is what one call records.
 type step struct {
 	events  []*Event
 	intent  *Intent
@@ -230,8 +235,9 @@ type step struct {
 	request bool   // whether the request is not part of a gap yet
 }
 
-// write appends what the policy keeps of a step. seq is that of the intent. Under Allow a failure is counted instead of
-// returned, and missed says so.
+// write appends what the policy keeps of a step, in pieces that bound what is in memory at once. Intent and close go with the
+// last: nothing is done before an intent is there, and what a crash cuts short stays open. seq is that of the intent. Under
+// Allow a failure is counted instead of returned, and missed says so.
 func (t *Trail) write(ctx context.Context, s step) (seq uint64, missed bool, err error) {
 	b := t.batches.Get().(*batch)
 	defer t.putBatch(b)
@@ -239,30 +245,32 @@ func (t *Trail) write(ctx context.Context, s step) (seq uint64, missed bool, err
 	if !ok {
 		p = t.Policy()
 	}
-	for _, e := range s.events {
-		if p.Keep(e) {
-			b.addEvent(t, e, s.request && b.events() == 0)
+	for left := s.events; ; b.reset() {
+		left = b.fill(t, p, left, s.request)
+		if len(left) == 0 {
+			b.addMarks(s)
 		}
-	}
-	kept := b.events()
-	if s.closes != 0 {
-		b.end(appendClose(b.buf, s.closes))
-	}
-	if s.intent != nil {
-		b.end(appendIntent(b.buf, s.intent))
-	}
-	intent := len(b.ends) - 1
-	if len(b.ends) == 0 {
-		return 0, false, nil
-	}
-	first, err := t.append(ctx, b)
-	if err == nil {
+		intent := len(b.ends) - 1
+		if len(b.ends) == 0 {
+			return 0, false, nil
+		}
+		first, err := t.append(ctx, b)
+		if err != nil {
+			return t.failed(ctx, err, s, b.events()+p.count(left))
+		}
 		t.metrics.recorded(b.categories)
+		if len(left) > 0 {
+			continue
+		}
 		if s.intent != nil {
 			seq = first + uint64(intent)
 		}
 		return seq, false, nil
 	}
+}
+
+// failed says what becomes of a step of which so many events that the policy keeps were not written.
+func (t *Trail) failed(ctx context.Context, err error, s step, kept int) (seq uint64, missed bool, _ error) {
 	t.metrics.failures.Inc()
 	if t.allow && t.count(ctx, err, s, kept) {
 		return 0, kept > 0, nil

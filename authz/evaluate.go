@@ -20,6 +20,9 @@ type Request struct {
 	// Resolved are the concrete indices that the expressions stand for. They decide; expressions are looked at only if there
 	// are none of these: a new index, a name that does not exist.
 	Resolved []string
+	// Names are the names that the request gives: aliases, and the patterns of templates, in which * stands for any text. One that a
+	// system index or [Config.GuardedNames] could have makes the request an attempt; nothing else is asked of them.
+	Names []string
 	// Aliases returns the aliases and the data stream of a concrete index. A permission on such a name holds for the
 	// index, as in OpenSearch. Nil means that there are none.
 	Aliases func(index string) []string
@@ -30,7 +33,7 @@ type Decision struct {
 	Allowed bool
 	// Missing are the needed actions that some index, or the cluster, lacks, in the order in which they were needed.
 	Missing []rest.ActionName
-	// Attempt says that a system index would have been changed: two events are made of it, and Missing is empty.
+	// Attempt says that a system index would have been changed, or its name taken: two events are made of it, and Missing is empty.
 	Attempt bool
 	// Reason is what the client reads when refused.
 	Reason string
@@ -107,6 +110,9 @@ func (e *Evaluator) Evaluate(who *authn.Principal, roles []string, r Request) De
 
 // attempt reports whether the request would change a system index.
 func (e *Evaluator) attempt(action rest.ActionName, r *Request) bool {
+	if e.takesName(r.Names) {
+		return true
+	}
 	touches := false
 	for _, name := range r.Resolved {
 		touches = touches || e.system.match(name)
@@ -122,6 +128,14 @@ func (e *Evaluator) attempt(action rest.ActionName, r *Request) bool {
 	}
 	return e.guarded.match(string(action)) || slices.ContainsFunc(r.Also, func(a rest.ActionName) bool {
 		return e.guarded.match(string(rewrite(a)))
+	})
+}
+
+// takesName reports whether one of the names could be that of a system index or a guarded one. A template for everything is
+// for everything that has no better one, and takes no name.
+func (e *Evaluator) takesName(names []string) bool {
+	return slices.ContainsFunc(names, func(n string) bool {
+		return n != "*" && (e.system.overlaps(n) || e.guardedNames.overlaps(n))
 	})
 }
 

@@ -479,3 +479,28 @@ func BenchmarkEvaluate(b *testing.B) {
 		}
 	}
 }
+
+func TestNamesOfSystemIndicesCannotBeTaken(t *testing.T) {
+	e, err := New(Config{
+		SystemIndices: []string{".opendistro_security", ".opendistro-alerting-*", ".vigil-*", ".tasks"},
+		GuardedNames:  []string{"security-auditlog-*"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{
+		".opendistro_security": true, ".vigil-x": true, ".tasks": true, "security-auditlog-2026.11.22": true,
+		".v*": true, "*": false, "*-config": true, "s*": true, "sec*2026*": true, "*_security": true, ".task*": true, "**": true,
+		"logs": false, "logs-*": false, "l*s": false, ".tasks2": false, ".opendistro_security*x": false, "security-auditlog": false,
+	} {
+		d := e.Evaluate(caller("root1"), []string{"all_access"}, Request{
+			Action: "indices:admin/aliases", Expressions: []string{"mine"}, Resolved: []string{"mine"}, Names: []string{"ok", name},
+		})
+		if d.Attempt != want || d.Allowed == want {
+			t.Errorf("%s: got %+v, want an attempt: %t", name, d, want)
+		}
+		if d := e.Evaluate(caller("admincert"), nil, Request{Action: "indices:admin/aliases", Names: []string{name}}); !d.Allowed {
+			t.Errorf("%s is refused to the administrator", name)
+		}
+	}
+}

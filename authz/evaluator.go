@@ -24,6 +24,9 @@ type Config struct {
 	// SystemIndices are patterns of indices that hold state of ours or of plugins. Nobody but administrators by certificate
 	// may change them or see documents of them, whatever their roles permit.
 	SystemIndices []string
+	// GuardedNames are patterns of names that nobody but administrators by certificate may give to an alias or match with a
+	// template, such as those of tomorrow's audit indices. The indices themselves are not protected by it.
+	GuardedNames []string
 	// RESTAdminRoles may use the security API: all_access, security_rest_api_access and security_manager if nil. An empty list
 	// leaves it to administrators by certificate.
 	RESTAdminRoles []string
@@ -34,14 +37,16 @@ type Config struct {
 
 // Evaluator decides. It is immutable and safe for concurrent use.
 type Evaluator struct {
-	roles      map[string]*compiledRole
-	mappings   mappings
-	tenants    []string
-	system     patterns
-	guarded    patterns
-	restAdmins []string
-	disabled   map[string]map[string][]string
-	problems   []error
+	roles    map[string]*compiledRole
+	mappings mappings
+	tenants  []string
+	system   patterns
+	guarded  patterns
+	// guardedNames are names that no alias and no template may take.
+	guardedNames patterns
+	restAdmins   []string
+	disabled     map[string]map[string][]string
+	problems     []error
 
 	seed maphash.Seed
 	mu   sync.Mutex
@@ -58,7 +63,7 @@ type compiledRole struct {
 type block struct{ on, actions patterns }
 
 // New compiles a configuration. Entries that cannot be compiled, or that have restrictions we don't support, grant nothing;
-// [Evaluator.Problems] names them. The error is about the settings: SystemIndices.
+// [Evaluator.Problems] names them. The error is about the settings: SystemIndices, GuardedNames.
 func New(c Config) (*Evaluator, error) {
 	e := &Evaluator{roles: map[string]*compiledRole{}, restAdmins: c.RESTAdminRoles, disabled: c.RESTDisabled, seed: maphash.MakeSeed()}
 	if c.RESTAdminRoles == nil {
@@ -67,6 +72,9 @@ func New(c Config) (*Evaluator, error) {
 	var err error
 	if e.system, err = compilePatterns(c.SystemIndices); err != nil {
 		return nil, fmt.Errorf("system indices: %w", err)
+	}
+	if e.guardedNames, err = compilePatterns(c.GuardedNames); err != nil {
+		return nil, fmt.Errorf("guarded names: %w", err)
 	}
 	if e.guarded, err = compilePatterns(guardedActions); err != nil {
 		return nil, err

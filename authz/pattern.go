@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -100,6 +101,49 @@ func (p *patterns) match(s string) bool {
 		}
 	}
 	return false
+}
+
+// overlaps reports whether some name matches both one of the patterns and a name in which only * is a wildcard. A regular
+// expression is taken to overlap whatever has a wildcard.
+func (p *patterns) overlaps(name string) bool {
+	if !strings.Contains(name, "*") {
+		return p.match(name)
+	}
+	if p.any || len(p.regexps) > 0 {
+		return true
+	}
+	name = strings.ReplaceAll(name, "*", string(rune(anyRun)))
+	for exact := range p.exact {
+		if glob(name, exact) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(p.globs, func(g string) bool { return intersect(name, g) })
+}
+
+// intersect reports whether some text matches both globs, in which the wildcard for one character counts as one for any
+// number.
+func intersect(p, q string) bool {
+	q = strings.ReplaceAll(q, string(rune(anyOne)), string(rune(anyRun)))
+	// row[j] says whether what was seen of p and q[:j] can stand for the same text.
+	row := make([]bool, len(q)+1)
+	row[0] = true
+	for j := range len(q) {
+		row[j+1] = row[j] && q[j] == anyRun
+	}
+	for i := range len(p) {
+		next := make([]bool, len(q)+1)
+		next[0] = row[0] && p[i] == anyRun
+		for j := range len(q) {
+			if p[i] == anyRun || q[j] == anyRun {
+				next[j+1] = row[j+1] || next[j]
+			} else {
+				next[j+1] = row[j] && p[i] == q[j]
+			}
+		}
+		row = next
+	}
+	return row[len(q)]
 }
 
 // matchFor is match with the attributes of a caller put in.

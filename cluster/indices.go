@@ -2,9 +2,12 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +30,19 @@ func (c *Client) PutIndexTemplate(ctx context.Context, name string, body any) er
 		return fmt.Errorf("storing index template %s: %w", name, err)
 	}
 	return nil
+}
+
+// AliasTargets returns the concrete indices behind an alias, sorted; none if there is no alias of that name.
+func (c *Client) AliasTargets(ctx context.Context, name string) ([]string, error) {
+	var indices map[string]json.RawMessage
+	err := c.call(ctx, http.MethodGet, Path("_alias", name), nil, nil, &indices)
+	if e, ok := errors.AsType[*Error](err); ok && e.Status == http.StatusNotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading alias %s: %w", name, err)
+	}
+	return slices.Sorted(maps.Keys(indices)), nil
 }
 
 // Refresh makes what was written to the indices visible to searches. None means all.

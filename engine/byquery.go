@@ -235,19 +235,38 @@ func (e *Engine) runByQuery(q *request, b *byQuery, trim func(*byQueryAnswer)) (
 		if status, err = e.writeBatch(q, b, batch, a, &touched); err != nil {
 			return nil, err
 		}
-		if err := q.fx.Begin(rest.Action{Name: "indices:data/read/scroll", Request: "SearchScrollRequest", Parent: b.action, Run: a.Batches}); err != nil {
-			return nil, err
+		err := q.fx.Begin(rest.Action{Name: "indices:data/read/scroll", Request: "SearchScrollRequest", Parent: b.action, Run: a.Batches})
+		if err != nil {
+			if status, err = a.refused(err); err != nil {
+				return nil, err
+			}
 		}
 		if len(a.Failures) > 0 {
 			break
 		}
 	}
 	if err := e.finishByQuery(q, b, touched); err != nil {
+		if status, err = a.refused(err); err != nil {
+			return nil, err
+		}
+	}
+	if err := e.clearFound(q); err != nil {
 		return nil, err
 	}
 	a.Took = e.took(q)
 	trim(a)
 	return &answer{status: status, body: a}, nil
+}
+
+// refused turns the refusal of an action into a failure of the answer, which tells with it what was done before, and returns
+// the status that it gives the answer. Other errors come back.
+func (a *byQueryAnswer) refused(err error) (int, error) {
+	known := asRest(err)
+	if known.Status != http.StatusForbidden {
+		return 0, err
+	}
+	a.Failures = append(a.Failures, map[string]any{"reason": known.Object(), "status": known.Status})
+	return known.Status, nil
 }
 
 // beginFound asks for the search with the body that OpenSearch's worker would send.
@@ -356,5 +375,14 @@ func (e *Engine) finishByQuery(q *request, b *byQuery, touched []string) error {
 			return err
 		}
 	}
-	return q.fx.Begin(rest.Action{Name: "indices:data/read/scroll/clear", Request: "ClearScrollRequest"})
+	return nil
+}
+
+// clearFound ends the search. As in OpenSearch 2.19 a caller who may not is recorded, and the answer stays what it is.
+func (e *Engine) clearFound(q *request) error {
+	err := q.fx.Begin(rest.Action{Name: "indices:data/read/scroll/clear", Request: "ClearScrollRequest"})
+	if err != nil && asRest(err).Status == http.StatusForbidden {
+		return nil
+	}
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,6 +35,7 @@ type scrolls struct {
 
 // scroll is a search over the documents of one moment.
 type scroll struct {
+	owner   string // who may read on: the caller that opened it
 	mu      sync.Mutex
 	spec    *searchSpec
 	targets []query.Target
@@ -89,34 +91,33 @@ func (s *scrolls) add(sc *scroll) (string, error) {
 	return id, nil
 }
 
-// take returns an open scroll and lets it live on.
-func (s *scrolls) take(id string, now time.Time, keep time.Duration) *scroll {
+// take returns an open scroll and lets it live on if the owner asks.
+func (s *scrolls) take(id, owner string, now time.Time, keep time.Duration) *scroll {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sc := s.open[id]
 	if sc == nil || now.After(sc.until) {
 		return nil
 	}
-	if keep > 0 {
+	if keep > 0 && sc.owner == owner {
 		sc.until = now.Add(keep)
 	}
 	return sc
 }
 
-func (s *scrolls) drop(ids []string) int {
+// drop frees the scrolls of the owner that are named, or all of them; those of others it does not see.
+func (s *scrolls) drop(ids []string, owner string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := 0
+	if len(ids) == 1 && ids[0] == "_all" {
+		ids = slices.Collect(maps.Keys(s.open))
+	}
 	for _, id := range ids {
-		if s.open[id] != nil {
+		if sc := s.open[id]; sc != nil && sc.owner == owner {
 			s.remove(id)
 			n++
 		}
-	}
-	if len(ids) == 1 && ids[0] == "_all" {
-		n = len(s.open)
-		clear(s.open)
-		s.docs = 0
 	}
 	return n
 }
@@ -139,7 +140,7 @@ func (e *Engine) openScroll(q *request, spec *searchSpec) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	sc := &scroll{spec: spec, now: q.now, until: q.now.Add(keep)}
+	sc := &scroll{owner: q.call.Caller, spec: spec, now: q.now, until: q.now.Add(keep)}
 	_, sc.size, err = spec.Window()
 	switch {
 	case err != nil:
@@ -283,9 +284,15 @@ func (e *Engine) handleScroll(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	sc := e.scrolls.take(ids[0], q.now, keep)
+	sc := e.scrolls.take(ids[0], q.call.Caller, q.now, keep)
 	if sc == nil {
 		return nil, contextMissing(ids[0])
+	}
+	if sc.owner != q.call.Caller {
+		// As OpenSearch 2.19 does: whoever may scroll is refused by the shard that holds another's search.
+		return nil, q.fx.Denied(rest.Action{
+			Name: "indices:data/read/scroll", Request: "InternalScrollSearchRequest", Parent: "indices:data/read/scroll", Run: 1,
+		})
 	}
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
@@ -317,7 +324,7 @@ func (e *Engine) handleClearScroll(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := e.scrolls.drop(ids)
+	n := e.scrolls.drop(ids, q.call.Caller)
 	a := &answer{status: http.StatusOK, body: map[string]any{"succeeded": true, "num_freed": n}}
 	if n == 0 && ids[0] != "_all" {
 		a.status = http.StatusNotFound

@@ -1,6 +1,10 @@
 package engine
 
 import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -8,6 +12,7 @@ import (
 
 	"vigil/engine/query"
 	"vigil/engine/segment"
+	"vigil/rest"
 	"vigil/wal/waltest"
 )
 
@@ -51,7 +56,7 @@ func TestScrollsAreBounded(t *testing.T) {
 	if _, err := s.add(&scroll{docs: 1}); err == nil || !strings.Contains(err.Error(), "rejected_execution_exception") {
 		t.Errorf("got %v, want a rejection", err)
 	}
-	s.drop([]string{id})
+	s.drop([]string{id}, "")
 	for range maxScrolls {
 		if _, err := s.add(&scroll{docs: 1}); err != nil {
 			t.Fatal(err)
@@ -60,8 +65,57 @@ func TestScrollsAreBounded(t *testing.T) {
 	if _, err := s.add(&scroll{docs: 1}); err == nil {
 		t.Errorf("scroll %d was opened", maxScrolls+1)
 	}
-	s.drop([]string{"_all"})
+	s.drop([]string{"_all"}, "")
 	if s.docs != 0 {
 		t.Errorf("%d documents are still held", s.docs)
 	}
+}
+
+func TestScrollsBelongToWhoOpenedThem(t *testing.T) {
+	e := open(t, Options{})
+	for _, id := range []string{"1", "2", "3"} {
+		want(t, e, 201, "PUT", "/a/_doc/"+id, `{}`)
+	}
+	want(t, e, 200, "POST", "/a/_refresh", "")
+	table, err := rest.NewTable(rest.OpenSearch())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var denied []rest.Action
+	as := func(caller, method, path, body string, status int) (id string) {
+		t.Helper()
+		r := httptest.NewRequest(method, path, strings.NewReader(body))
+		c, err := table.Resolve(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Caller = caller
+		fx := &rest.Effects{Deny: func(a rest.Action) error {
+			denied = append(denied, a)
+			return rest.Errorf(http.StatusForbidden, "security_exception", "not yours")
+		}}
+		ctx := rest.WithEffects(rest.NewContext(context.Background(), c), fx)
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r.WithContext(ctx))
+		if w.Code != status {
+			t.Fatalf("%s: %s %s: got %d %s, want %d", caller, method, path, w.Code, w.Body, status)
+		}
+		var a struct {
+			ID string `json:"_scroll_id"`
+		}
+		_ = json.Unmarshal(w.Body.Bytes(), &a)
+		return a.ID
+	}
+	id := as("ann", "GET", "/a/_search?scroll=1m&size=1", "", 200)
+	named := `{"scroll_id":"` + id + `"}`
+	as("bob", "POST", "/_search/scroll", named, 403)
+	if len(denied) != 1 || denied[0].Request != "InternalScrollSearchRequest" || denied[0].Name != "indices:data/read/scroll" {
+		t.Errorf("refused: %+v", denied)
+	}
+	as("", "POST", "/_search/scroll", named, 403)
+	as("bob", "DELETE", "/_search/scroll", named, 404)
+	as("bob", "DELETE", "/_search/scroll/_all", "", 200)
+	as("ann", "POST", "/_search/scroll", named, 200)
+	as("ann", "DELETE", "/_search/scroll", named, 200)
+	as("ann", "POST", "/_search/scroll", named, 404)
 }

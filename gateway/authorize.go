@@ -23,6 +23,14 @@ func (x *exchange) authorize() error {
 		if err := x.admit(targets[i]); err != nil {
 			return err
 		}
+		if i > 0 {
+			continue
+		}
+		for _, t := range x.created() {
+			if err := x.admit(t); err != nil {
+				return err
+			}
+		}
 	}
 	x.targets = targets
 	return nil
@@ -53,10 +61,14 @@ func (x *exchange) authorizeAdmin() error {
 
 // admit judges one action and notes its events.
 func (x *exchange) admit(t target) error {
-	d := x.evaluator.Evaluate(x.principal, x.roles, authz.Request{
+	r := authz.Request{
 		Action: t.action.Name, Also: t.extra, Expressions: t.action.Indices, Resolved: t.action.Resolved,
 		Aliases: x.g.Indices.Aliases,
-	})
+	}
+	if t.action.Name == x.call.Route.Action {
+		r.Names = given(x.call)
+	}
+	d := x.evaluator.Evaluate(x.principal, x.roles, r)
 	x.noteAction(t, d)
 	if !d.Allowed {
 		return rest.Errorf(http.StatusForbidden, "security_exception", "%s", d.Reason)
@@ -75,6 +87,14 @@ func (x *exchange) allow(a rest.Action) error {
 		return x.durable()
 	}
 	return nil
+}
+
+// deny notes that a handler refuses an action, and returns what the client reads.
+func (x *exchange) deny(a rest.Action) error {
+	d := authz.Decision{Missing: []rest.ActionName{a.Name}}
+	d.Reason = authz.Reason(d.Missing, x.principal)
+	x.noteAction(target{action: a}, d)
+	return rest.Errorf(http.StatusForbidden, "security_exception", "%s", d.Reason)
 }
 
 // itemActions lists what the items of a shard-level bulk need beside the bulk itself.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ func (x *exchange) writeTargets() []string {
 	exprs := x.call.Indices
 	switch {
 	case x.call.Route.Op == "bulk":
-		exprs = bulkTargets(x.call)
+		exprs = slices.Sorted(maps.Keys(x.bulk))
 	case x.call.Route.Targets == rest.TargetBody:
 		exprs = bodyTargets(x.call).exprs
 	}
@@ -38,12 +39,61 @@ func (x *exchange) writeTargets() []string {
 	return append(slices.Clip(concrete), missing...)
 }
 
-// noteWrites turns the writes that the handler reported into events.
+// checkBulk refuses a bulk whose items would leave more events than one request may, before any of it is done.
+func (x *exchange) checkBulk() error {
+	if x.call.Route.Op != "bulk" {
+		return nil
+	}
+	x.bulk = bulkTargets(x.call)
+	all, items := 0, 0
+	for _, n := range x.bulk {
+		all += n
+	}
+	if all <= x.g.MaxAuditedItems {
+		return nil
+	}
+	each := x.notesItems()
+	for index, n := range x.bulk {
+		concrete, missing := x.g.Indices.Resolve([]string{index})
+		if each || slices.ContainsFunc(append(slices.Clip(concrete), missing...), func(i string) bool { return x.watches(i).Writes }) {
+			items += n
+		}
+	}
+	if items > x.g.MaxAuditedItems {
+		return rest.Errorf(http.StatusRequestEntityTooLarge, "content_too_long_exception",
+			"bulk has [%d] items that are audited one by one, which is more than the limit of [%d]; send it in parts", items, x.g.MaxAuditedItems)
+	}
+	return nil
+}
+
+// notesItems reports whether every item of a bulk may be an event of its own, granted or refused.
+func (x *exchange) notesItems() bool {
+	wants := func(c audit.Category) bool {
+		return x.policy.WantsTransport(c, x.principal.Name, "indices:data/write/bulk[s]", "")
+	}
+	return x.policy.ResolvesBulk() && (wants(audit.GrantedPrivileges) || wants(audit.MissingPrivileges))
+}
+
+// writesAtOnce is how many write events are in memory at once.
+const writesAtOnce = 10_000
+
+// noteWrites turns the writes that the handler reported into events. Of many, all but the last are made durable on the way,
+// while the intent is open: whatever a failure leaves is tried again together with its end.
 func (x *exchange) noteWrites() {
 	if x.effects == nil {
 		return
 	}
-	for _, w := range x.effects.Writes() {
+	var failed bool
+	for i, w := range x.effects.Writes() {
+		if i > 0 && i%writesAtOnce == 0 && x.ticket != nil && !failed {
+			events := x.take()
+			if err := x.g.Audit.Record(x.ctx, events...); err != nil {
+				failed = true
+				for _, e := range events {
+					x.note(e)
+				}
+			}
+		}
 		category := audit.DocWrite
 		// Every delete is a document event, even in the security index, as in OpenSearch 2.19.
 		if w.Index == x.g.SecurityIndex && w.Operation != rest.OpDelete {

@@ -14,9 +14,14 @@ import (
 // can change something before it runs, for one that reads before the answer leaves.
 func (x *exchange) forward() error {
 	route := x.call.Route
-	x.effects = &rest.Effects{Allow: x.allow, Watches: x.watches}
+	if err := x.checkBulk(); err != nil {
+		return err
+	}
+	x.effects = &rest.Effects{Allow: x.allow, Deny: x.deny, Watches: x.watches}
 	if route.Open {
 		x.effects = nil
+	} else {
+		x.call.Caller = x.principal.Name
 	}
 	read := x.watchedRead()
 	x.w.whole = route.Changes || read

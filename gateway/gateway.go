@@ -84,6 +84,9 @@ type Options struct {
 	ReadDerived bool
 	// MaxContentLength bounds a body after decompression, MaxInFlight all bodies together; both in bytes.
 	MaxContentLength, MaxInFlight int64
+	// MaxAuditedItems bounds the items of a bulk that each leave an event, so that what one request may make is bounded too;
+	// 200,000 by default.
+	MaxAuditedItems int
 	// Done is told about every request when it has ended. It must not block.
 	Done func(Summary)
 }
@@ -120,6 +123,9 @@ func New(o Options) (*Gateway, error) {
 	if o.MaxContentLength <= 0 || o.MaxInFlight <= 0 {
 		return nil, errors.New("gateway: limits must be more than zero")
 	}
+	if o.MaxAuditedItems <= 0 {
+		o.MaxAuditedItems = 200_000
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -148,6 +154,7 @@ type exchange struct {
 
 	call    *rest.Call
 	targets []target
+	bulk    map[string]int // items by the index that they name
 	effects *rest.Effects
 
 	mu        sync.Mutex // handlers may report what they do from several goroutines
@@ -196,10 +203,11 @@ func (x *exchange) path(known *authn.Principal) error {
 	if unknown != nil {
 		return unknown
 	}
-	if err := x.readBody(); err != nil {
+	err := x.readBody()
+	x.noteAuthenticated() // who sends what cannot be read has logged in all the same
+	if err != nil {
 		return err
 	}
-	x.noteAuthenticated()
 	if err := x.check(); err != nil {
 		return err
 	}

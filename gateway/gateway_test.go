@@ -30,7 +30,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // world is a gateway with everything around it faked but its policy, its routes and its roles.
 type world struct {
 	*Gateway
-	t      *testing.T
+	t      testing.TB
 	policy *audit.Policy
 
 	mu     sync.Mutex
@@ -122,7 +122,7 @@ func (authenticator) Authenticate(_ context.Context, r *http.Request) (*authn.Pr
 }
 
 // newWorld returns a gateway whose cluster is h. The audit configuration is config over the code's defaults.
-func newWorld(t *testing.T, config string, h http.HandlerFunc) *world {
+func newWorld(t testing.TB, config string, h http.HandlerFunc) *world {
 	t.Helper()
 	w := &world{t: t, fail: map[string]error{}}
 	c, err := audit.ParseConfig([]byte(config))
@@ -140,12 +140,15 @@ func newWorld(t *testing.T, config string, h http.HandlerFunc) *world {
 	}
 	roles, err := authz.New(authz.Config{
 		Mappings: map[string]authz.RoleMapping{
-			"all_access": {Users: []string{"root"}}, "reader": {Users: []string{"reader"}},
+			"all_access": {Users: []string{"root"}}, "reader": {Users: []string{"reader"}}, "owner": {Users: []string{"owner"}},
 		},
 		Roles: map[string]authz.Role{
 			"reader": {ClusterPermissions: []string{"cluster_composite_ops"}, IndexPermissions: []authz.IndexPermission{{IndexPatterns: []string{"logs-*"}, AllowedActions: []string{"read"}}}},
+			"owner": {IndexPermissions: []authz.IndexPermission{{IndexPatterns: []string{"logs-*"}, AllowedActions: []string{
+				"indices:admin/resize", "indices:admin/rollover", "indices:admin/create", "indices:monitor/stats",
+			}}}},
 		},
-		SystemIndices: []string{".security"},
+		SystemIndices: []string{".security"}, GuardedNames: []string{"audit-*"},
 	})
 	if err != nil {
 		t.Fatal(err)

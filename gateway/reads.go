@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"maps"
 	"net/http"
 	"sort"
@@ -15,8 +16,11 @@ import (
 // watchedRead reports whether the answer may hold documents that compliance watches, and so must be read before it leaves.
 func (x *exchange) watchedRead() bool {
 	route := x.call.Route
-	if route.Open || x.principal == nil || !strings.HasPrefix(string(route.Action), "indices:data/read/") || route.Op == "cat.count" {
+	if route.Open || x.principal == nil || route.Op == "cat.count" {
 		return false // the count of documents is text, and there is no document in it
+	}
+	if !strings.HasPrefix(string(route.Action), "indices:data/read/") && !x.asksUpdated() {
+		return false
 	}
 	if x.call.Route.Targets != rest.TargetPath {
 		// Scroll pages name no index, msearch and mget name theirs in the body: anything may be in the answer.
@@ -30,6 +34,19 @@ func (x *exchange) watchedRead() bool {
 		}
 	}
 	return false
+}
+
+// asksUpdated reports whether the answer may hold documents as updates left them. A name in JSON may be written with escapes.
+func (x *exchange) asksUpdated() bool {
+	if op := x.call.Route.Op; !x.g.ReadDerived || op != "update" && op != "bulk" {
+		return false
+	}
+	for name := range x.call.Query {
+		if strings.HasPrefix(name, "_source") {
+			return true
+		}
+	}
+	return bytes.Contains(x.call.Body, []byte("_source")) || bytes.Contains(x.call.Body, []byte(`\u`))
 }
 
 // readable takes out of the request and its call the parameters that take members out of an answer or write it in another
@@ -71,7 +88,8 @@ func (x *exchange) shape(asked *rest.Call) error {
 // noteReads reads the answer and notes one event for every document in it that shows a watched field, and one for every index
 // of which it shows one without a document.
 func (x *exchange) noteReads() error {
-	if x.w.status != http.StatusOK || len(x.w.buf) == 0 || x.r.Method == http.MethodHead {
+	ok := x.w.status == http.StatusOK || x.w.status == http.StatusCreated && x.g.ReadDerived // an update that made the document
+	if !ok || len(x.w.buf) == 0 || x.r.Method == http.MethodHead {
 		return nil
 	}
 	var p fastjson.Parser

@@ -142,6 +142,7 @@ func tells(v *fastjson.Value) bool {
 			return len(bucketsOf(buckets)) > 0
 		}
 		return slices.ContainsFunc(members(v), func(m member) bool { return !silent[m.name] && tells(m.value) })
+	default:
+		return true
 	}
-	return true
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -77,9 +78,7 @@ func newSearch(body []byte, params url.Values) *search {
 // known in it.
 func (s *search) newAsk(v *fastjson.Value, defined map[string]string) ask {
 	a := ask{computed: map[string]string{}}
-	for name, script := range defined {
-		a.computed[name] = script
-	}
+	maps.Copy(a.computed, defined)
 	for _, kind := range []string{"derived", "runtime_mappings", "script_fields"} {
 		for _, m := range members(v.Get(kind)) {
 			a.computed[m.name] = cut(scriptIn(m.value))

@@ -301,8 +301,9 @@ func holds(v *fastjson.Value) bool {
 		return slices.ContainsFunc(v.GetArray(), holds)
 	case fastjson.TypeObject:
 		return v.GetObject().Len() > 0
+	default:
+		return true
 	}
-	return true
 }
 
 // noteHit notes that a document was shown, if what was shown of it is watched.

@@ -21,13 +21,11 @@ func (r *reader) read(v *fastjson.Value) {
 	case "search", "count", "explain":
 		r.readSearch(newSearch(x.call.Body, x.call.Query), x.call.Indices, v)
 	case "scroll":
-		r.readSearch(x.g.scrolls.get(scrollID(x.call)), nil, v)
+		r.search = x.g.scrolls.get(scrollID(x.call))
+		r.find(v, &r.search.top)
+		r.remember(v)
 	case "search_template", "msearch_template", "rank_eval":
-		for _, e := range append([]*fastjson.Value{v}, v.GetArray("responses")...) {
-			if e.Exists("aggregations") || e.Exists("suggest") || e == v {
-				r.readSearch(unknownSearch(), x.call.Indices, e)
-			}
-		}
+		r.readUnknown(v)
 	default:
 		r.find(v, &r.search.top)
 	}
@@ -45,7 +43,7 @@ func (r *reader) readMany(v *fastjson.Value) {
 		i++
 	}
 	for ; i < len(answers); i++ {
-		r.readSearch(unknownSearch(), nil, answers[i])
+		r.readUnknown(answers[i])
 	}
 }
 
@@ -53,20 +51,41 @@ func (r *reader) readMany(v *fastjson.Value) {
 func (r *reader) readSearch(s *search, expressions []string, v *fastjson.Value) {
 	r.search, r.hits = s, 0
 	r.find(v, &s.top)
-	reads := indexReads{}
-	r.readAggregations(reads, expressions, v.Get("aggregations"))
-	r.readSuggestions(reads, expressions, v.Get("suggest"))
-	if s.top.script != "" && r.hits == 0 && found(v) {
+	r.remember(v)
+	scripted := s.top.script != "" && r.hits == 0 && found(v)
+	if !scripted && !v.Exists("aggregations") && !v.Exists("suggest") {
+		return
+	}
+	reads, indices := indexReads{}, r.watchedIn(expressions)
+	r.readAggregations(reads, indices, v.Get("aggregations"))
+	r.readSuggestions(reads, indices, v.Get("suggest"))
+	if scripted {
 		// Of which documents the script told is not known, only that it told of some.
-		r.everyIndex(expressions, func(index string, w *watchedIndex) {
+		for index, w := range indices {
 			d := reads.of(index)
 			d.Fields, d.Script = w.watch.Names(), s.top.script
-		})
+		}
 	}
 	r.noteIndices(reads)
+}
+
+// remember keeps what was asked for until the next page.
+func (r *reader) remember(v *fastjson.Value) {
 	if id := text(v.Get("_scroll_id")); id != "" {
-		r.x.g.scrolls.put(id, s, len(r.x.call.Body))
+		r.x.g.scrolls.put(id, r.search, len(r.x.call.Body))
 	}
+}
+
+// readUnknown reads the answer of a request, or of several, that only the cluster knows.
+func (r *reader) readUnknown(v *fastjson.Value) {
+	r.search = unknownSearch()
+	r.find(v, &r.search.top)
+	reads, indices := indexReads{}, r.watchedIn(r.x.call.Indices)
+	for _, e := range append([]*fastjson.Value{v}, v.GetArray("responses")...) {
+		r.readAggregations(reads, indices, e.Get("aggregations"))
+		r.readSuggestions(reads, indices, e.Get("suggest"))
+	}
+	r.noteIndices(reads)
 }
 
 // found reports whether an answer says that documents matched.
@@ -74,43 +93,48 @@ func found(v *fastjson.Value) bool {
 	return v.GetInt("hits", "total", "value") > 0 || v.GetInt("hits", "total") > 0 || v.GetInt("count") > 0
 }
 
-// everyIndex calls f for each watched index that a search looked into.
-func (r *reader) everyIndex(expressions []string, f func(index string, w *watchedIndex)) {
+// watchedIn returns the watched indices that a search looked into.
+func (r *reader) watchedIn(expressions []string) map[string]*watchedIndex {
+	watched := map[string]*watchedIndex{}
 	concrete, _ := r.x.g.Indices.Resolve(expressions)
 	for _, index := range concrete {
-		if slices.Contains(r.x.call.Hidden, index) {
-			continue
-		}
-		if w := r.index(index); w != nil {
-			f(index, w)
+		if w := r.index(index); w != nil && !slices.Contains(r.x.call.Hidden, index) {
+			watched[index] = w
 		}
 	}
+	return watched
 }
 
-func (r *reader) readAggregations(reads indexReads, expressions []string, v *fastjson.Value) {
+// watchedOf returns those fields that show something watched in an index.
+func (r *reader) watchedOf(index string, w *watchedIndex, fields []string) []string {
+	var list []string
+	for _, f := range fields {
+		if r.shows(index, w, f) {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+func (r *reader) readAggregations(reads indexReads, indices map[string]*watchedIndex, v *fastjson.Value) {
 	if v == nil {
 		return
 	}
 	note := func(name string, a *aggregation) {
-		r.everyIndex(expressions, func(index string, w *watchedIndex) {
-			var fields []string
-			for _, f := range a.fields {
-				if r.shows(index, w, f) {
-					fields = append(fields, f)
-				}
-			}
+		for index, w := range indices {
+			fields := r.watchedOf(index, w, a.fields)
 			if a.script != "" {
 				fields = w.watch.Names()
 			}
 			if len(fields) == 0 {
-				return
+				continue
 			}
 			d := reads.of(index)
 			d.Fields, d.Aggregations = append(d.Fields, fields...), append(d.Aggregations, name)
 			if a.script != "" {
 				d.Script = a.script
 			}
-		})
+		}
 	}
 	if !r.search.top.unknown {
 		told(r.search.aggs, []*fastjson.Value{v}, "", note)
@@ -123,32 +147,27 @@ func (r *reader) readAggregations(reads indexReads, expressions []string, v *fas
 	}
 }
 
-func (r *reader) readSuggestions(reads indexReads, expressions []string, v *fastjson.Value) {
+func (r *reader) readSuggestions(reads indexReads, indices map[string]*watchedIndex, v *fastjson.Value) {
 	for _, m := range members(v) {
 		if !slices.ContainsFunc(m.value.GetArray(), func(e *fastjson.Value) bool { return len(e.GetArray("options")) > 0 }) {
 			continue
 		}
 		name := afterType(m.name)
-		fields, known := r.search.suggests[name]
-		r.everyIndex(expressions, func(index string, w *watchedIndex) {
-			var list []string
-			for _, f := range fields {
-				if r.shows(index, w, f) {
-					list = append(list, f)
-				}
-			}
+		asked, known := r.search.suggests[name]
+		for index, w := range indices {
+			fields := r.watchedOf(index, w, asked)
 			if !known {
-				list = w.watch.Names()
+				fields = w.watch.Names()
 			}
-			if len(list) == 0 {
-				return
+			if len(fields) == 0 {
+				continue
 			}
 			d := reads.of(index)
-			d.Fields, d.Suggestions = append(d.Fields, list...), append(d.Suggestions, name)
+			d.Fields, d.Suggestions = append(d.Fields, fields...), append(d.Suggestions, name)
 			if !known {
 				d.Script = unknownScript
 			}
-		})
+		}
 	}
 }
 

@@ -98,8 +98,9 @@ func (x *exchange) restEvent(c audit.Category, call *rest.Call) *audit.Event {
 	}
 	e.REST = &audit.REST{Method: x.r.Method, Path: x.r.URL.Path, Header: x.policy.Headers(header)}
 	params := map[string]string{}
-	for k, v := range x.r.URL.Query() {
-		params[k] = v[len(v)-1]
+	query, _ := rest.ParseQuery(x.r.URL.RawQuery) // resolve refuses it; the event says what can be read
+	for k, v := range query {
+		params[k] = v[0]
 	}
 	if call != nil {
 		maps.Copy(params, call.Vars)
@@ -117,6 +118,9 @@ func (x *exchange) restEvent(c audit.Category, call *rest.Call) *audit.Event {
 // noteAction notes what follows from a decision about an action, in the original's order.
 func (x *exchange) noteAction(t target, d authz.Decision) {
 	a := t.action
+	if a.Quiet && d.Allowed {
+		return
+	}
 	if len(a.Items) > 0 && !x.policy.ResolvesBulk() && d.Allowed {
 		return // a granted shard-level bulk is an event only item by item
 	}

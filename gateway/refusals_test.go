@@ -81,3 +81,21 @@ func TestWhatIsHiddenOnTheWayReachesTheHandler(t *testing.T) {
 		}
 	}
 }
+
+func TestARefusalThatOnlyTheHandlerKnowsIsRecorded(t *testing.T) {
+	w := newWorld(t, defaults, func(rw http.ResponseWriter, r *http.Request) {
+		if got := rest.FromContext(r.Context()).Caller; got != "reader" {
+			t.Errorf("the caller is %q", got)
+		}
+		rest.WriteError(rw, rest.EffectsFrom(r.Context()).Denied(rest.Action{
+			Name: "indices:data/read/scroll", Request: "InternalScrollSearchRequest", Parent: "indices:data/read/scroll", Run: 1,
+		}))
+	})
+	rec := w.do("reader POST /_search/scroll", `{"scroll_id":"x"}`)
+	if rec.Code != http.StatusForbidden || !strings.Contains(rec.Body.String(), "no permissions for [indices:data/read/scroll] and User [name=reader") {
+		t.Errorf("got %d %s", rec.Code, rec.Body)
+	}
+	if len(w.events) != 1 || w.events[0].RequestType != "InternalScrollSearchRequest" || w.events[0].Category != "MISSING_PRIVILEGES" {
+		t.Errorf("recorded %+v", w.events)
+	}
+}

@@ -115,20 +115,16 @@ func reindexTargets(c *rest.Call) named {
 	return n
 }
 
-// bulkTargets lists the indices that the items of a bulk name.
-func bulkTargets(c *rest.Call) []string {
-	seen := map[string]bool{}
-	var list []string
+// bulkTargets counts the items of a bulk by the index that they name.
+func bulkTargets(c *rest.Call) map[string]int {
+	items := map[string]int{}
 	for item, err := range rest.Bulk(c.Body, c.Vars["index"]) {
 		if err != nil {
 			break // the handler tells the client
 		}
-		if !seen[item.Index] {
-			seen[item.Index] = true
-			list = append(list, item.Index)
-		}
+		items[item.Index]++
 	}
-	return list
+	return items
 }
 
 // pathExtras lists privileges that the body of a request on named indices demands beside its action.

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"sync"
 )
 
@@ -26,6 +27,9 @@ type Action struct {
 	Internal bool
 	// Items are the parts of a shard-level bulk. Their actions decide which privileges are needed beyond Name.
 	Items []Item
+	// Quiet marks what is judged beside the action that is recorded, such as the creation of a clone's target: OpenSearch makes
+	// no event of it, and it becomes one only if it is refused. See compat/scenarios/audit/04a-index-event-default.json.
+	Quiet bool
 }
 
 // Item is one operation of a bulk as it reaches its shard.
@@ -78,6 +82,8 @@ type Watch struct {
 type Effects struct {
 	// Allow decides whether an action may run, before it runs. Nil allows everything. The error is what the client reads.
 	Allow func(Action) error
+	// Deny notes that an action was refused for a reason that only the handler knows, and words the refusal. Nil notes nothing.
+	Deny func(Action) error
 	// Watches tells what is wanted for a concrete index. Nil wants nothing.
 	Watches func(index string) Watch
 
@@ -101,6 +107,15 @@ func (e *Effects) Begin(a Action) error {
 	defer e.mu.Unlock()
 	e.actions = append(e.actions, a)
 	return nil
+}
+
+// Denied notes the refusal of an action that the caller's privileges alone would allow, such as reading on in another user's
+// scroll. It always returns an error, which the handler must answer with.
+func (e *Effects) Denied(a Action) error {
+	if e == nil || e.Deny == nil {
+		return Errorf(http.StatusForbidden, "security_exception", "no permissions for [%s]", a.Name)
+	}
+	return e.Deny(a)
 }
 
 // Wants tells what the caller wants to know about writes to a concrete index.

@@ -129,6 +129,8 @@ type Call struct {
 	// Hidden are the concrete indices whose documents the caller must not see although the request may run: a search
 	// finds nothing in them, a get answers that there is nothing.
 	Hidden []string
+	// Caller is the name of the user who asks, set by the gateway; empty for calls from within.
+	Caller string
 	// Body is the decoded (unzipped) body, nil if there was none. It belongs to the call and must not be changed.
 	Body []byte
 }

@@ -46,7 +46,7 @@ func (t *Table) Resolve(r *http.Request) (*Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	query, err := parseQuery(r.URL.RawQuery)
+	query, err := ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, err
 	}
@@ -216,18 +216,19 @@ func split(u *url.URL) ([]string, error) {
 	return segments, nil
 }
 
-// parseQuery keeps the last value of each key. A semicolon separates like an ampersand, as in OpenSearch.
-func parseQuery(raw string) (url.Values, error) {
+// ParseQuery keeps the last value of each key. A semicolon separates like an ampersand, as in OpenSearch. With an error, always
+// an [Error], come the parameters that could be read.
+func ParseQuery(raw string) (url.Values, error) {
 	query, err := url.ParseQuery(strings.ReplaceAll(raw, ";", "&"))
 	if err != nil {
-		return nil, Errorf(http.StatusBadRequest, "illegal_argument_exception", "cannot decode the query string: %w", err)
+		err = Errorf(http.StatusBadRequest, "illegal_argument_exception", "cannot decode the query string: %w", err)
 	}
 	for key, values := range query {
 		if len(values) > 1 {
 			query[key] = values[len(values)-1:]
 		}
 	}
-	return query, nil
+	return query, err
 }
 
 // variable returns the name of a pattern's segment if it is one.

@@ -26,12 +26,14 @@ type fakeCluster struct {
 	docs       []sinktest.Delivery
 	in         map[string]string // index by id
 	bulks      int
+	aliases    map[string]string // index by alias
+	late       bool              // the aliases are not there yet when they are looked for
 }
 
 func newFake() *fakeCluster {
 	return &fakeCluster{
 		autoCreate: true, poison: map[string]bool{}, items: map[string]cluster.Error{}, templates: map[string]any{},
-		indices: map[string]bool{}, in: map[string]string{},
+		indices: map[string]bool{}, in: map[string]string{}, aliases: map[string]string{},
 	}
 }
 
@@ -47,6 +49,12 @@ func (f *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var template any
 		_ = json.Unmarshal(body, &template)
 		f.templates[name] = template
+	case strings.HasPrefix(r.URL.Path, "/_alias/"):
+		if index := f.aliases[strings.TrimPrefix(r.URL.Path, "/_alias/")]; index != "" && !f.late {
+			answer = map[string]any{index: map[string]any{}}
+		} else {
+			status, answer = http.StatusNotFound, map[string]any{"error": "alias missing", "status": 404}
+		}
 	case r.URL.Path == "/_bulk" && f.maxBytes > 0 && len(body) > f.maxBytes:
 		status, answer = http.StatusRequestEntityTooLarge, "too large"
 	case r.URL.Path == "/_bulk":
@@ -75,9 +83,13 @@ func (f *fakeCluster) bulk(body []byte) any {
 			} `json:"create"`
 		}
 		_ = json.Unmarshal(lines[i], &action)
-		result := map[string]any{"status": 201}
-		if e := f.create(action.Create.Index, action.Create.ID, lines[i+1]); e != nil {
-			result = map[string]any{"status": e.Status, "error": map[string]any{"type": e.Type, "reason": e.Reason}}
+		index := action.Create.Index
+		if concrete := f.aliases[index]; concrete != "" {
+			index = concrete
+		}
+		result := map[string]any{"status": 201, "_index": index}
+		if e := f.create(index, action.Create.ID, lines[i+1]); e != nil {
+			result = map[string]any{"status": e.Status, "_index": index, "error": map[string]any{"type": e.Type, "reason": e.Reason}}
 		}
 		items = append(items, map[string]any{"create": result})
 	}

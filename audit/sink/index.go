@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"vigil/audit"
 	"vigil/cluster"
@@ -21,6 +22,7 @@ type Cluster interface {
 	Bulk(ctx context.Context, ops []cluster.BulkOp) ([]cluster.BulkResult, error)
 	EnsureIndex(ctx context.Context, name string, body any) error
 	PutIndexTemplate(ctx context.Context, name string, body any) error
+	AliasTargets(ctx context.Context, name string) ([]string, error)
 }
 
 // IndexOptions says where events are indexed. Cluster and Index are required.
@@ -38,6 +40,8 @@ type IndexOptions struct {
 type Index struct {
 	o         IndexOptions
 	templated bool
+	// own is the last name that was found not to be somebody's alias.
+	own string
 }
 
 // NewIndex returns the sink. It talks to the cluster when the first events come.
@@ -69,6 +73,11 @@ func (s *Index) Write(ctx context.Context, batch []audit.Entry) error {
 		}
 		s.templated = true
 	}
+	for _, e := range batch {
+		if err := s.check(ctx, s.o.Index.Format(e.Time)); err != nil {
+			return err
+		}
+	}
 	rejected, err := s.write(ctx, batch)
 	if err != nil {
 		return fmt.Errorf("index audit events: %w", err)
@@ -77,6 +86,32 @@ func (s *Index) Write(ctx context.Context, batch []audit.Entry) error {
 		return &audit.RejectedError{Rejections: rejected}
 	}
 	return nil
+}
+
+// check holds the events whose index name is an alias that leads elsewhere. Once the index is there, no alias can have its
+// name, so a name is asked about once.
+func (s *Index) check(ctx context.Context, name string) error {
+	if name == s.own {
+		return nil
+	}
+	targets, err := s.o.Cluster.AliasTargets(ctx, name)
+	if err != nil {
+		return fmt.Errorf("index audit events: %w", err)
+	}
+	for _, target := range targets {
+		if !belongs(target, name) {
+			return fmt.Errorf("index audit events: the name %s is an alias of %s: remove the alias", name, target)
+		}
+	}
+	s.own = name
+	return nil
+}
+
+// belongs reports whether a concrete index is where events of that name are to be: it has the name, or is one of a series that
+// a rollover makes, the name with a number behind it.
+func belongs(index, name string) bool {
+	number, cut := strings.CutPrefix(index, name+"-")
+	return index == name || cut && number != "" && strings.Trim(number, "0123456789") == ""
 }
 
 // write sends a batch in one request, or in two halves if the cluster does not take it as one.
@@ -123,14 +158,19 @@ func (s *Index) judge(ctx context.Context, batch []audit.Entry, results []cluste
 	var again error
 	delivered := make([]audit.Entry, 0, len(batch))
 	for i, r := range results {
-		switch {
-		case r.Err == nil || r.Err.Status == http.StatusConflict:
+		taken := r.Err == nil || r.Err.Status == http.StatusConflict
+		switch name := s.o.Index.Format(batch[i].Time); {
+		case taken && r.Index != "" && !belongs(r.Index, name):
+			// Somebody made the alias after it was looked for.
+			s.own = ""
+			again = fmt.Errorf("events for %s were indexed into %s", name, r.Index)
+		case taken:
 			delivered = append(delivered, batch[i])
 		case hopeless(r.Err):
 			rejected = append(rejected, audit.Rejection{Entry: batch[i], Reason: r.Err.Error()})
 		case r.Err.Type == "index_not_found_exception":
 			// Indices are not created on the way here: the cluster has action.auto_create_index off.
-			again = errors.Join(r.Err, s.o.Cluster.EnsureIndex(ctx, s.o.Index.Format(batch[i].Time), nil))
+			again = errors.Join(r.Err, s.o.Cluster.EnsureIndex(ctx, name, nil))
 		default:
 			again = r.Err
 		}

@@ -215,3 +215,35 @@ func FuzzSafeNames(f *testing.F) {
 		}
 	})
 }
+
+func TestAnAliasOfTheIndexNameHoldsTheEvents(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		f := newFake()
+		f.late = late
+		told := 0
+		s := newSink(t, f, IndexOptions{OnDelivered: func(_ string, entries []audit.Entry) { told += len(entries) }})
+		batch := sinktest.Entries(1, 2)
+		name := s.o.Index.Format(batch[0].Time)
+		f.aliases[name] = "mine"
+		for range 2 {
+			err := s.Write(t.Context(), batch)
+			if _, rejected := errors.AsType[*audit.RejectedError](err); err == nil || rejected || !strings.Contains(err.Error(), name) {
+				t.Errorf("late %t: got %v, want an error that names %s", late, err, name)
+			}
+		}
+		if told > 0 || !late && len(f.docs) > 0 {
+			t.Errorf("late %t: %d events are delivered, %d are where the alias leads", late, told, len(f.docs))
+		}
+	}
+}
+
+func TestARolloverSeriesTakesTheEvents(t *testing.T) {
+	f := newFake()
+	s := newSink(t, f, IndexOptions{})
+	batch := sinktest.Entries(1, 2)
+	name := s.o.Index.Format(batch[0].Time)
+	f.aliases[name] = name + "-000001"
+	if err := s.Write(t.Context(), batch); err != nil || len(f.docs) != 2 {
+		t.Errorf("got %v, %d events", err, len(f.docs))
+	}
+}
