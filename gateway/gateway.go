@@ -9,6 +9,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -103,6 +104,8 @@ type Summary struct {
 type Gateway struct {
 	Options
 
+	run      string // tells the ids of this process's requests from those of others
+	requests atomic.Int64
 	tasks    atomic.Int64
 	inFlight atomic.Int64
 	zippers  sync.Pool // of *gzip.Writer
@@ -132,7 +135,7 @@ func New(o Options) (*Gateway, error) {
 	if o.Done == nil {
 		o.Done = func(Summary) {}
 	}
-	return &Gateway{Options: o}, nil
+	return &Gateway{Options: o, run: rand.Text()[:8]}, nil
 }
 
 // exchange is one request on its way. Steps fill it in their order; nobody else holds it.
@@ -144,7 +147,7 @@ type exchange struct {
 
 	policy *audit.Policy
 	start  time.Time
-	id     string
+	number int64
 	remote netip.Addr
 	origin audit.Origin
 

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,7 +22,7 @@ import (
 func (g *Gateway) receive(w http.ResponseWriter, r *http.Request, origin audit.Origin) *exchange {
 	x := &exchange{
 		g: g, r: r, start: time.Now(), origin: origin, policy: g.Audit.Policy(),
-		id: rand.Text()[:16],
+		number: g.requests.Add(1),
 	}
 	// A client that hangs up hides nothing: recording does not end with the request. And a request that changes the audit
 	// configuration is judged by the one before it.
@@ -36,6 +36,9 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request, origin audit.O
 	}
 	return x
 }
+
+// id names the request in logs.
+func (x *exchange) id() string { return x.g.run + "-" + strconv.FormatInt(x.number, 36) }
 
 // ClientAddress returns the socket's address, or, behind trusted proxies, the last forwarded address that is not one of
 // theirs. What a client writes into X-Forwarded-For itself is therefore never believed.

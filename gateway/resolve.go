@@ -110,12 +110,14 @@ func (x *exchange) ownTarget() target {
 		t.extra = pathExtras(c)
 	}
 	concrete, missing := x.g.Indices.Resolve(judged)
-	c.Judged = append(append(make([]string, 0, len(concrete)+len(missing)), concrete...), missing...)
 	t.action.Indices = exprs
 	t.action.Resolved = concrete
 	if len(missing) > 0 {
 		// A name that does not exist yet (a create, the first document) is judged by itself and reported as written only.
 		t.action.Resolved = append(slices.Clip(concrete), missing...)
+	}
+	if c.Judged = t.action.Resolved; c.Judged == nil {
+		c.Judged = []string{} // judged, and nothing was found
 	}
 	return t
 }

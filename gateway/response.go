@@ -115,7 +115,7 @@ func (w *response) end() {
 	}
 	if err := w.compress(); err != nil {
 		// As it is, the answer is whole.
-		w.x.g.Log.ErrorContext(w.x.ctx, "answer not compressed", "request_id", w.x.id, "error", err)
+		w.x.g.Log.ErrorContext(w.x.ctx, "answer not compressed", "request_id", w.x.id(), "error", err)
 	}
 	if !w.sent {
 		if w.Header().Get("Content-Length") == "" && bodyAllowed(w.status) && (len(w.buf) > 0 || w.x.r.Method != http.MethodHead) {
@@ -158,7 +158,7 @@ func (x *exchange) answer(err error) {
 // logFailure tells the operator what the client is not told.
 func (x *exchange) logFailure(err error) {
 	if e := rest.AsError(err); e.Status >= http.StatusInternalServerError && e.Cause != nil {
-		x.g.Log.ErrorContext(x.ctx, "request failed", "request_id", x.id, "error", e.Cause)
+		x.g.Log.ErrorContext(x.ctx, "request failed", "request_id", x.id(), "error", e.Cause)
 	}
 }
 
@@ -174,7 +174,7 @@ func (x *exchange) finish() {
 	}
 	if x.g.Log.Enabled(x.ctx, slog.LevelDebug) {
 		// Never the query or the headers: they may hold what is nobody's business.
-		x.g.Log.DebugContext(x.ctx, "request", "request_id", x.id, "method", s.Method, "path", x.r.URL.Path, "action", s.Action,
+		x.g.Log.DebugContext(x.ctx, "request", "request_id", x.id(), "method", s.Method, "path", x.r.URL.Path, "action", s.Action,
 			"status", s.Status, "took", s.Took)
 	}
 	x.g.Done(s)
