@@ -59,6 +59,9 @@ type Server struct {
 	// initialPassword is the random password of the first start, until it has been told.
 	initialPassword string
 
+	// self names this node in events.
+	self audit.Node
+
 	closers []func() error
 }
 
@@ -199,8 +202,7 @@ func (s *Server) openTrail(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("audit configuration: %w", err)
 	}
-	node, err := s.node()
-	if err != nil {
+	if s.self, err = s.node(); err != nil {
 		return err
 	}
 	limit, err := s.logLimit()
@@ -208,7 +210,7 @@ func (s *Server) openTrail(context.Context) error {
 		return err
 	}
 	t, err := audit.Open(audit.Options{
-		Dir: s.cfg.LogDir(), Node: node, Policy: policy, OnFailure: audit.OnFailure(s.cfg.Audit.OnFailure),
+		Dir: s.cfg.LogDir(), Node: s.self, Policy: policy, OnFailure: audit.OnFailure(s.cfg.Audit.OnFailure),
 		MaxBodyBytes: int(s.cfg.Audit.MaxBodyBytes), Keep: time.Duration(s.cfg.Audit.Log.Keep), MaxBytes: limit,
 		Logger: s.log, Registerer: s.registry,
 	})
@@ -234,14 +236,10 @@ func (s *Server) openGateway(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("routes: %w", err)
 	}
-	node, err := s.node()
-	if err != nil {
-		return err
-	}
 	guarded := s.whatIsGuarded()
 	s.gateway, err = gateway.New(gateway.Options{
 		Routes: s.table, Authn: authn.Chain{s.certs, s.basic}, Authz: s.evaluator.Load, Audit: s.trail,
-		Indices: guarded, Dialect: guarded, Cluster: guarded, Log: s.log, Node: node.ID, ClusterName: s.cfg.ClusterName,
+		Indices: guarded, Dialect: guarded, Cluster: guarded, Log: s.log, Node: s.self.ID, ClusterName: s.cfg.ClusterName,
 		SecurityIndex: securityIndex, ConfigType: security.ConfigType, TrustedProxies: s.proxies,
 		MaxContentLength: int64(s.cfg.HTTP.MaxContentLength), MaxInFlight: int64(s.cfg.HTTP.MaxInFlight), Done: metrics.done,
 		ReadDerived: s.cfg.Compliance.ReadDerived,

@@ -190,7 +190,11 @@ func nodeID(path string) (string, error) {
 	if b, err = json.Marshal(kept); err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(path, append(b, '\n'), 0o600); err != nil {
+	// Renamed into place: a process that dies on the way must not leave half a file, which would stop the next start.
+	if err := os.WriteFile(path+".new", append(b, '\n'), 0o600); err != nil {
+		return "", fmt.Errorf("keep the node's id: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
 		return "", fmt.Errorf("keep the node's id: %w", err)
 	}
 	return kept.NodeID, nil

@@ -194,34 +194,11 @@ func (t *nameTable) means(name string, wild bool) []string {
 	}
 	var list []string
 	for index, x := range t.indices {
-		if matches(name, index) || slices.ContainsFunc(slices.Collect(maps.Keys(x.aliases)), func(a string) bool { return matches(name, a) }) {
+		if rest.MatchName(name, index) || slices.ContainsFunc(slices.Collect(maps.Keys(x.aliases)), func(a string) bool { return rest.MatchName(name, a) }) {
 			list = append(list, index)
 		}
 	}
 	return list
-}
-
-// matches reports whether a name fits a pattern in which "*" stands for any characters.
-func matches(pattern, name string) bool {
-	head, tail, wild := strings.Cut(pattern, "*")
-	if !wild {
-		return pattern == name
-	}
-	if !strings.HasPrefix(name, head) {
-		return false
-	}
-	name = name[len(head):]
-	for {
-		part, more, again := strings.Cut(tail, "*")
-		if !again {
-			return strings.HasSuffix(name, tail)
-		}
-		at := strings.Index(name, part)
-		if at < 0 {
-			return false
-		}
-		name, tail = name[at+len(part):], more
-	}
 }
 
 // Aliases returns the aliases of a concrete index, sorted; none if it is not there.

@@ -141,7 +141,7 @@ func (e *Engine) aliasChanges(q *request, s *state, a aliasAction) ([]change, er
 				continue
 			}
 			for have := range x.Aliases {
-				if glob(name, have) || name == "_all" {
+				if rest.MatchName(name, have) || name == "_all" {
 					delete(meta.Aliases, have)
 					removed = true
 				}
@@ -222,7 +222,7 @@ func (e *Engine) findAliases(q *request) (map[string]any, []string, error) {
 		found := map[string]alias{}
 		for a, def := range x.Aliases {
 			for _, n := range names {
-				if n == "_all" || glob(n, a) {
+				if n == "_all" || rest.MatchName(n, a) {
 					found[a] = def
 					seen[n] = true
 				}

@@ -121,7 +121,7 @@ func (q *request) shownColumns(columns []column) []int {
 	for _, name := range names {
 		if strings.Contains(name, "*") {
 			for i, c := range columns {
-				if glob(name, c.name) && !slices.Contains(out, i) {
+				if rest.MatchName(name, c.name) && !slices.Contains(out, i) {
 					out = append(out, i)
 				}
 			}

@@ -137,7 +137,7 @@ func (e *Engine) handleCatAliases(q *request) (*answer, error) {
 		return text(v)
 	}
 	for _, name := range sortedKeys(s.aliases) {
-		if patterns != nil && !slices.ContainsFunc(patterns, func(p string) bool { return p == "_all" || glob(p, name) }) {
+		if patterns != nil && !slices.ContainsFunc(patterns, func(p string) bool { return p == "_all" || rest.MatchName(p, name) }) {
 			continue
 		}
 		for _, x := range s.aliases[name] {

@@ -303,7 +303,7 @@ func overlay(old, changes map[string]any) map[string]any {
 			continue
 		}
 		for have := range out {
-			if glob(k, have) {
+			if rest.MatchName(k, have) {
 				delete(out, have)
 			}
 		}

@@ -154,7 +154,7 @@ func (s *state) autoCreateRefused(name string) string {
 	for p := range strings.SplitSeq(v, ",") {
 		p = strings.TrimSpace(p)
 		deny := strings.HasPrefix(p, "-")
-		if glob(strings.TrimLeft(p, "+-"), name) {
+		if rest.MatchName(strings.TrimLeft(p, "+-"), name) {
 			if deny {
 				return fmt.Sprintf("contains [%s] which forbids automatic creation of the index", p)
 			}

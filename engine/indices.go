@@ -100,7 +100,7 @@ func (e *Engine) handleGetSettings(q *request) (*answer, error) {
 	for _, x := range indices {
 		shown := x.shownSettings()
 		for k := range shown {
-			if names != nil && !slices.ContainsFunc(names, func(p string) bool { return glob(p, k) }) {
+			if names != nil && !slices.ContainsFunc(names, func(p string) bool { return rest.MatchName(p, k) }) {
 				delete(shown, k)
 			}
 		}
@@ -337,7 +337,7 @@ func (e *Engine) handleResolveIndex(q *request) (*answer, error) {
 	}
 	outIndices, outAliases := []any{}, []any{}
 	for _, x := range indices {
-		if !slices.ContainsFunc(exprs, func(p string) bool { return p == "_all" || glob(p, x.Name) }) {
+		if !slices.ContainsFunc(exprs, func(p string) bool { return p == "_all" || rest.MatchName(p, x.Name) }) {
 			continue
 		}
 		attr := "open"
@@ -351,7 +351,7 @@ func (e *Engine) handleResolveIndex(q *request) (*answer, error) {
 		outIndices = append(outIndices, entry)
 	}
 	for _, a := range sortedKeys(s.aliases) {
-		if slices.ContainsFunc(exprs, func(p string) bool { return p == "_all" || glob(p, a) }) {
+		if slices.ContainsFunc(exprs, func(p string) bool { return p == "_all" || rest.MatchName(p, a) }) {
 			outAliases = append(outAliases, map[string]any{"name": a, "indices": s.aliases[a]})
 		}
 	}

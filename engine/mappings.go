@@ -100,7 +100,7 @@ func (e *Engine) handleGetFieldMapping(q *request) (*answer, error) {
 	for _, x := range indices {
 		fields := map[string]any{}
 		for _, name := range x.mapping.Names() {
-			if !slices.ContainsFunc(patterns, func(p string) bool { return glob(p, name) }) {
+			if !slices.ContainsFunc(patterns, func(p string) bool { return rest.MatchName(p, name) }) {
 				continue
 			}
 			short := name[strings.LastIndexByte(name, '.')+1:]
@@ -149,7 +149,7 @@ func (e *Engine) handleFieldCaps(q *request) (*answer, error) {
 	}
 	caps := map[string]map[string]*fieldCap{}
 	add := func(x *index, name string, c fieldCap) {
-		if !slices.ContainsFunc(patterns, func(p string) bool { return glob(p, name) }) {
+		if !slices.ContainsFunc(patterns, func(p string) bool { return rest.MatchName(p, name) }) {
 			return
 		}
 		if caps[name] == nil {

@@ -123,7 +123,7 @@ func (s *state) match(pattern string, o expand) []string {
 		if x.Closed && !o.closed || !x.Closed && !o.open || x.hidden() && !o.hidden && (!dotted || !strings.HasPrefix(name, ".")) {
 			continue
 		}
-		if glob(pattern, name) {
+		if rest.MatchName(pattern, name) {
 			set[name] = true
 			continue
 		}
@@ -131,35 +131,12 @@ func (s *state) match(pattern string, o expand) []string {
 			continue
 		}
 		for a, def := range x.Aliases {
-			if glob(pattern, a) && (o.hidden || def.IsHidden == nil || !*def.IsHidden) {
+			if rest.MatchName(pattern, a) && (o.hidden || def.IsHidden == nil || !*def.IsHidden) {
 				set[name] = true
 			}
 		}
 	}
 	return slices.Sorted(maps.Keys(set))
-}
-
-// glob reports whether name matches a pattern in which "*" stands for any characters.
-func glob(pattern, name string) bool {
-	head, rest, wild := strings.Cut(pattern, "*")
-	if !wild {
-		return pattern == name
-	}
-	if !strings.HasPrefix(name, head) {
-		return false
-	}
-	name = name[len(head):]
-	for {
-		part, more, wild := strings.Cut(rest, "*")
-		if !wild {
-			return strings.HasSuffix(name, part)
-		}
-		i := strings.Index(name, part)
-		if i < 0 {
-			return false
-		}
-		name, rest = name[i+len(part):], more
-	}
 }
 
 // judged asks for indices that privileges were not asked for. The gateway judges by what expressions mean at most; an
@@ -296,11 +273,11 @@ func (s *state) filters(x *index, exprs []string, now time.Time) []string {
 		if math, err := rest.ExpandDateMath(expr, now); err == nil {
 			expr = math
 		}
-		if expr == "_all" || glob(expr, x.Name) {
+		if expr == "_all" || rest.MatchName(expr, x.Name) {
 			return nil
 		}
 		for name, a := range x.Aliases {
-			if !glob(expr, name) {
+			if !rest.MatchName(expr, name) {
 				continue
 			}
 			if len(a.Filter) == 0 {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"vigil/rest"
 )
 
 // createdVersion is how OpenSearch 2.19.4 writes its version into an index (compat: 04a get-index).
@@ -84,7 +86,7 @@ func slowLogSettings() []string {
 }
 
 func settingIn(list []string, name string) bool {
-	return slices.ContainsFunc(list, func(s string) bool { return glob(s, name) })
+	return slices.ContainsFunc(list, func(s string) bool { return rest.MatchName(s, name) })
 }
 
 // flattenSettings reads settings as clients write them, nested or dotted, with or without the "index" prefix. A nil value

@@ -114,7 +114,7 @@ func matching[V any](m map[string]V, list string) []string {
 	patterns := rest.SplitIndices(list)
 	var out []string
 	for _, name := range sortedKeys(m) {
-		if patterns == nil || slices.ContainsFunc(patterns, func(p string) bool { return glob(p, name) }) {
+		if patterns == nil || slices.ContainsFunc(patterns, func(p string) bool { return rest.MatchName(p, name) }) {
 			out = append(out, name)
 		}
 	}

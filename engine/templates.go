@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"vigil/rest"
 )
 
 // legacyTemplate is the body of a /_template.
@@ -59,7 +61,7 @@ func (l *stringList) UnmarshalJSON(b []byte) error {
 // match reports whether one of the patterns of a template matches. A template for everything is not for names with a dot in
 // front: what the product keeps there must not depend on it.
 func (l stringList) match(name string) bool {
-	return slices.ContainsFunc(l, func(p string) bool { return glob(p, name) && (p != "*" || !strings.HasPrefix(name, ".")) })
+	return slices.ContainsFunc(l, func(p string) bool { return rest.MatchName(p, name) && (p != "*" || !strings.HasPrefix(name, ".")) })
 }
 
 // templated returns what a new index is made of: the client's words over those of the templates that match its name.

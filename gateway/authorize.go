@@ -23,14 +23,6 @@ func (x *exchange) authorize() error {
 		if err := x.admit(targets[i]); err != nil {
 			return err
 		}
-		if i > 0 {
-			continue
-		}
-		for _, t := range x.created() {
-			if err := x.admit(t); err != nil {
-				return err
-			}
-		}
 	}
 	x.targets = targets
 	return nil
@@ -73,7 +65,11 @@ func (x *exchange) admit(t target) error {
 	if !d.Allowed {
 		return rest.Errorf(http.StatusForbidden, "security_exception", "%s", d.Reason)
 	}
-	x.call.Hidden = append(x.call.Hidden, d.Hide...)
+	if len(d.Hide) > 0 {
+		x.mu.Lock()
+		x.call.Hidden = append(x.call.Hidden, d.Hide...)
+		x.mu.Unlock()
+	}
 	return nil
 }
 

@@ -36,7 +36,7 @@ func (x *exchange) created() []target {
 		if concrete, err := rest.ExpandDateMath(name, time.Now()); err == nil {
 			name = concrete // what cannot be read is no index's name: the handler refuses it
 		}
-		list = append(list, target{extra: extra, isIndex: true, action: rest.Action{
+		list = append(list, target{extra: extra, action: rest.Action{
 			Name: "indices:admin/create", Request: "CreateIndexRequest", Quiet: true, Indices: []string{name}, Resolved: []string{name},
 		}})
 	}

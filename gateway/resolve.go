@@ -11,9 +11,8 @@ import (
 
 // target is one action of the request with the indices it refers to.
 type target struct {
-	action  rest.Action
-	extra   []rest.ActionName
-	isIndex bool
+	action rest.Action
+	extra  []rest.ActionName
 }
 
 // resolve gives the request its meaning. The error is what a client reads who is allowed to know.
@@ -60,14 +59,14 @@ func (x *exchange) check() error {
 	return x.g.Dialect.Check(x.r, x.call)
 }
 
-// actions lists what the row says the request will run: its own action, then the steps.
+// actions lists what the row says the request will run: its own action, what that makes, then the steps.
 func (x *exchange) actions() []target {
 	route := x.call.Route
 	if route.Action == "" {
 		return nil
 	}
 	own := x.ownTarget()
-	list := append(make([]target, 0, 1+len(route.Steps)), own)
+	list := append(append(make([]target, 0, 1+len(route.Steps)), own), x.created()...)
 	for _, s := range route.Steps {
 		t := target{action: rest.Action{Name: s.Action, Request: s.Request}}
 		switch {
@@ -79,7 +78,6 @@ func (x *exchange) actions() []target {
 		if s.Indices {
 			t.action.Indices, t.action.Resolved = own.action.Indices, own.action.Resolved
 		}
-		t.isIndex = !s.Action.IsCluster()
 		list = append(list, t)
 	}
 	return list
@@ -95,7 +93,7 @@ func sharesTask(r *rest.Route, s rest.Step) bool {
 // ownTarget is the request's own action with its indices.
 func (x *exchange) ownTarget() target {
 	c, route := x.call, x.call.Route
-	t := target{action: rest.Action{Name: route.Action, Request: route.Request, DocID: c.DocID}, isIndex: !route.Action.IsCluster()}
+	t := target{action: rest.Action{Name: route.Action, Request: route.Request, DocID: c.DocID}}
 	exprs, judged := c.Indices, c.Indices
 	switch route.Targets {
 	case rest.TargetNone:
@@ -103,7 +101,7 @@ func (x *exchange) ownTarget() target {
 	case rest.TargetBody:
 		n := bodyTargets(c)
 		exprs, judged, t.extra = n.exprs, append(slices.Clip(n.exprs), n.also...), n.extra
-		if len(judged) == 0 && !t.isIndex {
+		if len(judged) == 0 && route.Action.IsCluster() {
 			return t
 		}
 	case rest.TargetPath:
