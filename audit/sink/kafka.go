@@ -112,10 +112,11 @@ func (s *Kafka) produce(ctx context.Context, batch []audit.Entry) error {
 }
 
 func (s *Kafka) connect() (*kgo.Client, error) {
+	// No RecordDeliveryTimeout: it counts from a record's own time, so nothing that waited longer than it would ever be sent.
 	o := []kgo.Opt{
 		kgo.SeedBrokers(s.o.Brokers...), kgo.DefaultProduceTopic(s.o.Topic), kgo.ClientID("vigil"),
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(maxKafkaBatch),
-		kgo.RecordDeliveryTimeout(s.o.Timeout), kgo.ProduceRequestTimeout(s.o.Timeout), kgo.DialTimeout(s.o.Timeout),
+		kgo.ProduceRequestTimeout(s.o.Timeout), kgo.DialTimeout(s.o.Timeout),
 		kgo.RetryTimeout(s.o.Timeout), kgo.AllowIdempotentProduceCancellation(),
 	}
 	if s.o.TLS != nil {
