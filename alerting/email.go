@@ -21,15 +21,30 @@ func (s *Store) Resolve(ctx context.Context, d notify.Destination) (notify.Desti
 	if err := json.Unmarshal(d.Config, &c); err != nil {
 		return d, fmt.Errorf("read destination %s: %w", d.ID, err)
 	}
-	var account notify.Account
-	if err := s.referred(ctx, c.AccountID, notify.SMTPAccount, &account); err != nil {
+	account, err := s.referred(ctx, c.AccountID, notify.SMTPAccount, notify.SESConfig)
+	if err != nil {
 		return d, err
 	}
-	d.Account, d.Recipients = &account, c.Addresses()
+	var into any
+	if account.Type == notify.SMTPAccount {
+		d.Account = &notify.Account{}
+		into = d.Account
+	} else {
+		d.SES = &notify.SESAccount{}
+		into = d.SES
+	}
+	if err := json.Unmarshal(account.Config, into); err != nil {
+		return d, fmt.Errorf("read destination %s: %w", account.ID, err)
+	}
+	d.Recipients = c.Addresses()
 	for _, id := range c.GroupIDs {
-		var group notify.GroupConfig
-		if err := s.referred(ctx, id, notify.EmailGroup, &group); err != nil {
+		found, err := s.referred(ctx, id, notify.EmailGroup)
+		if err != nil {
 			return d, err
+		}
+		var group notify.GroupConfig
+		if err := json.Unmarshal(found.Config, &group); err != nil {
+			return d, fmt.Errorf("read destination %s: %w", id, err)
 		}
 		d.Recipients = append(d.Recipients, group.Addresses()...)
 	}
@@ -38,21 +53,16 @@ func (s *Store) Resolve(ctx context.Context, d notify.Destination) (notify.Desti
 	return d, nil
 }
 
-func (s *Store) referred(ctx context.Context, id string, t notify.Type, into any) error {
+// referred returns a configuration of one of the types, in either form.
+func (s *Store) referred(ctx context.Context, id string, types ...notify.Type) (Channel, error) {
 	c, err := s.Channel(ctx, id, false)
 	if errors.Is(err, ErrNoDestination) {
 		c, err = s.Channel(ctx, id, true)
 	}
-	if err != nil {
-		return err
+	if err == nil && !slices.Contains(types, c.Type) {
+		err = errorf(BadArgument, "configuration %s is of type %s, not %s", id, c.Type, types[0])
 	}
-	if c.Type != t {
-		return errorf(BadArgument, "configuration %s is of type %s, not %s", id, c.Type, t)
-	}
-	if err := json.Unmarshal(c.Config, into); err != nil {
-		return fmt.Errorf("read destination %s: %w", id, err)
-	}
-	return nil
+	return c, err
 }
 
 // LegacyEmail returns the accounts or groups of Open Distro's form.

@@ -282,7 +282,7 @@ func (e *Evaluation) write(ctx context.Context, a *Action, vars *runContext, r *
 		return
 	}
 	r.Delivery = &Delivery{
-		ID: e.NewID(), AlertID: alert.ID, ActionID: a.ID, DestinationID: a.DestinationID,
+		ID: e.NewID(), AlertID: alert.ID, ActionID: a.ID, DestinationID: a.DestinationID, Severity: alert.Severity,
 		Subject: r.Subject, Body: r.Message, Created: e.Now.UnixMilli(),
 	}
 	alert.owe(*r.Delivery)

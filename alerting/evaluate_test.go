@@ -116,7 +116,7 @@ func TestRaisedAlert(t *testing.T) {
 		ActionResults: []ActionExecution{{"a1", evaluationTime.UnixMilli(), 0}},
 		StartTime:     evaluationTime, LastNotification: evaluationTime, MonitorUser: &User{Name: "admin", Roles: []string{"all_access"}},
 		Owed: []Delivery{{
-			ID: "id2", AlertID: "id1", ActionID: "a1", DestinationID: "chime-1", Subject: "Unauthorized Access Events on ES Cluster",
+			ID: "id2", AlertID: "id1", ActionID: "a1", DestinationID: "chime-1", Severity: "1", Subject: "Unauthorized Access Events on ES Cluster",
 			Body:    "Monitor Audit Unauthorized Access Events: 2 from 2026-11-21T09:59:00Z to 2026-11-21T10:00:00Z",
 			Created: evaluationTime.UnixMilli(),
 		}},

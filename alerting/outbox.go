@@ -16,6 +16,7 @@ type Delivery struct {
 	AlertID       string `json:"alert_id"`
 	ActionID      string `json:"action_id"`
 	DestinationID string `json:"destination_id"`
+	Severity      string `json:"severity,omitempty"`
 	Subject       string `json:"subject"`
 	Body          string `json:"body"`
 	Created       int64  `json:"created"`
@@ -173,13 +174,17 @@ func Receipt(title string, d notify.Destination, r notify.Result) json.RawMessag
 // FailedReceipt returns the status of a failed delivery and what the notifications plugin tells of it.
 func FailedReceipt(d notify.Destination, err error) (int, string) {
 	status, text := 500, "Failed to send message "+err.Error()
-	if e, ok := errors.AsType[*notify.Error](err); ok && d.Type == notify.Email {
+	e, ok := errors.AsType[*notify.Error](err)
+	switch {
+	case ok && e.Status != 0 && (d.SES != nil || d.Type == notify.SNS):
+		status, text = e.Status, e.Error()
+	case ok && d.Type == notify.Email:
 		// As in OpenSearch: 503 if there was no connection, 502 if the server refused.
 		if status = 503; e.Status != 0 {
 			status = 502
 		}
 		text = "sendEmail Error, status:" + e.Error()
-	} else if ok && e.Status != 0 {
+	case ok && e.Status != 0:
 		reason := e.Body
 		if reason == "" {
 			reason = e.Error()

@@ -248,7 +248,9 @@ func (r *Runner) deliver(ctx context.Context, d Delivery) (json.RawMessage, erro
 	if title == "" {
 		title = defaultTitle
 	}
-	res, err := r.o.Sender.Send(ctx, dest, notify.Message{Subject: title, Body: d.Body, DeliveryID: d.ID})
+	res, err := r.o.Sender.Send(ctx, dest, notify.Message{
+		Subject: title, Body: d.Body, DeliveryID: d.ID, AlertID: d.AlertID, Severity: d.Severity,
+	})
 	if err != nil {
 		return nil, deliveryError{dest, err}
 	}

@@ -61,6 +61,10 @@ func (s *Server) openAlerting(context.Context) error {
 		return fmt.Errorf("metrics: %w", err)
 	}
 	o := notify.Options{
+		AWS: notify.AWS{
+			Endpoint: s.cfg.Notify.AWS.Endpoint, AccessKeyID: s.cfg.Notify.AWS.AccessKeyID,
+			SecretAccessKey: string(s.cfg.Notify.AWS.SecretAccessKey), SessionToken: string(s.cfg.Notify.AWS.SessionToken),
+		},
 		Version: Version, AllowHosts: s.cfg.Notify.AllowHosts, DenyHosts: s.cfg.Notify.DenyHosts, Log: s.log, OnSend: metrics.sent,
 	}
 	for _, n := range s.cfg.Notify.AllowNetworks {

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -119,6 +118,20 @@ type Notify struct {
 	// AllowHosts, if not empty, are the only host names (with * as wildcard) that messages go to; DenyHosts never are.
 	AllowHosts []string `yaml:"allow_hosts"`
 	DenyHosts  []string `yaml:"deny_hosts"`
+	// AWS says as whom Amazon SNS and SES are called. Without a key: as the environment, the shared files or the role of the
+	// machine say.
+	AWS AWS `yaml:"aws"`
+}
+
+// AWS is an identity at Amazon's services.
+type AWS struct {
+	AccessKeyID         string `yaml:"access_key_id"`
+	SecretAccessKey     Secret `yaml:"secret_access_key"`
+	SecretAccessKeyFile string `yaml:"secret_access_key_file"`
+	// SessionToken belongs to a temporary key.
+	SessionToken Secret `yaml:"session_token"`
+	// Endpoint stands for the services' own addresses, such as https://vpce-1.sns.eu-west-1.vpce.amazonaws.com.
+	Endpoint string `yaml:"endpoint"`
 }
 
 // Log is the process's own log, on standard error.
@@ -204,6 +217,12 @@ func (c *Config) Validate() error {
 	oneOf("log.format", c.Log.Format, "text", "json")
 	networks("http.trusted_proxies", c.HTTP.TrustedProxies)
 	networks("notify.allow_networks", c.Notify.AllowNetworks)
+	if a := c.Notify.AWS; (a.AccessKeyID == "") != (a.SecretAccessKey == "" && a.SecretAccessKeyFile == "") {
+		wrong("notify.aws", "access_key_id and secret_access_key are needed together")
+	}
+	if a := c.Notify.AWS.Endpoint; a != "" && !strings.HasPrefix(a, "https://") && !strings.HasPrefix(a, "http://") {
+		wrong("notify.aws.endpoint", "%q is not an address such as https://sns.example.org", a)
+	}
 	positive := map[string]int64{
 		"http.max_content_length": int64(c.HTTP.MaxContentLength), "http.max_in_flight": int64(c.HTTP.MaxInFlight),
 		"http.max_header_size": int64(c.HTTP.MaxHeaderSize), "http.read_header_timeout": int64(c.HTTP.ReadHeaderTimeout),
@@ -271,17 +290,8 @@ func (c *Config) readSecrets() error {
 	if err := c.Cluster.Upstream.readSecrets(); err != nil {
 		return err
 	}
-	file := c.Security.InitialAdminPasswordFile
-	if file == "" {
-		return nil
+	if err := readSecretFile("notify.aws.secret_access_key", &c.Notify.AWS.SecretAccessKey, c.Notify.AWS.SecretAccessKeyFile); err != nil {
+		return err
 	}
-	if c.Security.InitialAdminPassword != "" {
-		return errors.New("security: initial_admin_password and initial_admin_password_file exclude each other")
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("security.initial_admin_password_file: %w", err)
-	}
-	c.Security.InitialAdminPassword = Secret(strings.TrimRight(string(b), "\r\n"))
-	return nil
+	return readSecretFile("security.initial_admin_password", &c.Security.InitialAdminPassword, c.Security.InitialAdminPasswordFile)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -235,19 +234,8 @@ func (l Sinks) readSecrets() error {
 		}{
 			{"secret", &s.Secret, s.SecretFile}, {"token", &s.Token, s.TokenFile}, {"password", &s.Password, s.PasswordFile},
 		} {
-			if p.file == "" {
-				continue
-			}
-			if *p.secret != "" {
-				return fmt.Errorf("audit.sinks.%s: %s and %s_file exclude each other", s.Name, p.key, p.key)
-			}
-			b, err := os.ReadFile(p.file)
-			if err != nil {
-				return fmt.Errorf("audit.sinks.%s.%s_file: %w", s.Name, p.key, err)
-			}
-			*p.secret = Secret(strings.TrimRight(string(b), "\r\n"))
-			if *p.secret == "" {
-				return fmt.Errorf("audit.sinks.%s.%s_file: %s is empty", s.Name, p.key, p.file)
+			if err := readSecretFile("audit.sinks."+s.Name+"."+p.key, p.secret, p.file); err != nil {
+				return err
 			}
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"reflect"
 	"strings"
 	"time"
@@ -143,18 +142,8 @@ func (u *Upstream) readSecrets() error {
 		name, file string
 		value      *Secret
 	}{{"password", u.PasswordFile, &u.Password}, {"api_key", u.APIKeyFile, &u.APIKey}} {
-		if s.file == "" {
-			continue
-		}
-		if *s.value != "" {
-			return errors.New("cluster.upstream: " + s.name + " and " + s.name + "_file exclude each other")
-		}
-		b, err := os.ReadFile(s.file)
-		if err != nil {
-			return fmt.Errorf("cluster.upstream.%s_file: %w", s.name, err)
-		}
-		if *s.value = Secret(strings.TrimRight(string(b), "\r\n")); *s.value == "" {
-			return fmt.Errorf("cluster.upstream.%s_file: %s is empty", s.name, s.file)
+		if err := readSecretFile("cluster.upstream."+s.name, s.value, s.file); err != nil {
+			return err
 		}
 	}
 	return nil

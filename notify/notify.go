@@ -1,4 +1,5 @@
-// Package notify delivers messages to destinations: Chime, Slack, Microsoft Teams, Mattermost, any webhook, e-mail.
+// Package notify delivers messages to destinations: Chime, Slack, Microsoft Teams, Mattermost, PagerDuty, any webhook, e-mail by
+// SMTP or Amazon SES, Amazon SNS.
 //
 // It makes one attempt per call and says whether another one can help; queues and retries belong to the caller. It must not
 // reach addresses that the operator has not allowed, follow redirects, or let a secret out of a destination's configuration.
@@ -29,11 +30,14 @@ const (
 	Mattermost Type = "mattermost"
 	Webhook    Type = "webhook"
 	Email      Type = "email"
+	SNS        Type = "sns"
+	PagerDuty  Type = "pagerduty"
 )
 
 // The kinds of configurations that destinations refer to.
 const (
 	SMTPAccount Type = "smtp_account"
+	SESConfig   Type = "ses_account"
 	EmailGroup  Type = "email_group"
 )
 
@@ -41,7 +45,7 @@ const (
 type kind struct {
 	// check returns the configuration with its defaults filled in.
 	check func(config json.RawMessage) (json.RawMessage, error)
-	// request makes the message as the receiver wants it. It is nil for what is not reached by HTTP.
+	// request makes the message as the receiver wants it. It is nil for what is not reached by one plain HTTP request.
 	request func(config json.RawMessage, m Message) (outgoing, error)
 }
 
@@ -53,9 +57,12 @@ func kinds() map[Type]kind {
 		Teams:      {checkTeams, teamsRequest},
 		Mattermost: {checkURL, mattermostRequest},
 		Webhook:    {checkWebhook, webhookRequest},
+		PagerDuty:  {checkPagerDuty, pagerDutyRequest},
 
 		Email:       {checkEmail, nil},
+		SNS:         {checkSNS, nil},
 		SMTPAccount: {checkAccount, nil},
+		SESConfig:   {checkSESAccount, nil},
 		EmailGroup:  {checkGroup, nil},
 	}
 }
@@ -76,19 +83,25 @@ type Destination struct {
 	Name   string
 	Type   Type
 	Config json.RawMessage
-	// Account and Recipients are what an e-mail channel refers to. Whoever sends looks them up.
+	// Account or SES, and Recipients, are what an e-mail channel refers to. Whoever sends looks them up.
 	Account    *Account
+	SES        *SESAccount
 	Recipients []string
 }
 
 // IsChannel reports whether messages can be sent to destinations of the type.
-func (t Type) IsChannel() bool { return t != SMTPAccount && t != EmailGroup }
+func (t Type) IsChannel() bool {
+	return t != SMTPAccount && t != SESConfig && t != EmailGroup
+}
 
 // Message is what is sent. DeliveryID is the same for every attempt at one message, so that receivers can drop repetitions.
 type Message struct {
 	Subject    string
 	Body       string
 	DeliveryID string
+	// AlertID is the alert that the message is about and Severity that of its trigger, from 1, the highest, to 5. A test message
+	// has neither.
+	AlertID, Severity string
 }
 
 // Result is a receiver's answer. Body is cut after 64 KiB.
@@ -151,6 +164,8 @@ type Options struct {
 	Resolver *net.Resolver
 	// RootCAs are the authorities that receivers' certificates must descend from; nil means those of the system.
 	RootCAs *x509.CertPool
+	// AWS says as whom Amazon's services are called.
+	AWS AWS
 	// OnSend, if set, is called after every attempt.
 	OnSend func(t Type, err error)
 	Log    *slog.Logger
@@ -193,8 +208,12 @@ func (n *Notifier) send(ctx context.Context, d Destination, m Message) (Result, 
 	if !ok {
 		return Result{}, &Error{Err: fmt.Errorf("%w: %s", ErrUnknownType, d.Type)}
 	}
-	if d.Type == Email {
+	switch d.Type {
+	case Email:
 		return n.sendEmail(ctx, d, m)
+	case SNS:
+		return n.sendSNS(ctx, d, m)
+	default:
 	}
 	if k.request == nil {
 		return Result{}, &Error{Err: fmt.Errorf("%s: no messages can be sent to it", d.Type)}

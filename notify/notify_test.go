@@ -78,7 +78,7 @@ func TestRequestsAreThoseOfOpenSearch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = n.Send(t.Context(), Destination{Type: c.Type, Config: config}, Message{c.Subject, c.Body, "delivery-1"})
+		_, err = n.Send(t.Context(), Destination{Type: c.Type, Config: config}, Message{Subject: c.Subject, Body: c.Body, DeliveryID: "delivery-1"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,9 @@ import (
 // Mask stands for a secret in configurations that [Redact] has gone over. It holds nothing that a URL must escape.
 const Mask = "__SENSITIVE__"
 
+// secretMembers are texts that are secret as a whole.
+var secretMembers = []string{"password", "routing_key"}
+
 // Redact returns the configuration with its secrets masked: passwords, headers and query parameters that carry credentials,
 // and the last segment of the paths by which Slack, Mattermost and Teams know their callers.
 func Redact(config json.RawMessage) json.RawMessage {
@@ -17,8 +20,10 @@ func Redact(config json.RawMessage) json.RawMessage {
 		if s, ok := text(c["url"]); ok {
 			c["url"] = encode(redactURL(s))
 		}
-		if _, ok := text(c["password"]); ok {
-			c["password"] = encode(Mask)
+		for _, key := range secretMembers {
+			if _, ok := text(c[key]); ok {
+				c[key] = encode(Mask)
+			}
 		}
 		for _, key := range []string{"header_params", "query_params"} {
 			if m := pairs(c[key]); m != nil {
@@ -49,9 +54,11 @@ func Restore(config, old json.RawMessage) json.RawMessage {
 		if !sameHost(c, was) {
 			return
 		}
-		if now, _ := text(c["password"]); now == Mask {
-			if before, ok := text(was["password"]); ok {
-				c["password"] = encode(before)
+		for _, key := range secretMembers {
+			if now, _ := text(c[key]); now == Mask {
+				if before, ok := text(was[key]); ok {
+					c[key] = encode(before)
+				}
 			}
 		}
 		for _, key := range []string{"header_params", "query_params"} {

@@ -20,13 +20,15 @@ import (
 	"time"
 )
 
-// sendEmail hands one message per recipient to the mail server, as OpenSearch does, over one connection.
+// sendEmail hands one message per recipient to the mail server, as OpenSearch does, over one connection; or to Amazon SES.
 func (n *Notifier) sendEmail(ctx context.Context, d Destination, m Message) (Result, error) {
-	if d.Account == nil {
+	switch {
+	case d.Account == nil && d.SES == nil:
 		return Result{}, &Error{Err: errors.New("the channel has no account")}
-	}
-	if len(d.Recipients) == 0 {
+	case len(d.Recipients) == 0:
 		return Result{}, &Error{Err: errors.New("the channel has no recipients")}
+	case d.SES != nil:
+		return n.sendSES(ctx, d, m)
 	}
 	ctx, cancel := context.WithTimeout(ctx, n.o.Timeout)
 	defer cancel()
@@ -127,7 +129,7 @@ func composeMail(from, to string, m Message, now time.Time) []byte {
 	for _, h := range [][2]string{
 		{"From", from},
 		{"To", to},
-		{"Subject", mime.QEncoding.Encode("utf-8", strings.Join(strings.FieldsFunc(m.Subject, isLineEnd), " "))},
+		{"Subject", mime.QEncoding.Encode("utf-8", oneLine(m.Subject))},
 		{"Date", now.Format(time.RFC1123Z)},
 		{"Message-ID", "<" + hex.EncodeToString(sum[:16]) + "@" + domain + ">"},
 		{"X-Vigil-Delivery", m.DeliveryID},

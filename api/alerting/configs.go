@@ -35,11 +35,6 @@ func configError(err error) error {
 	return illegalArgument("%s", e.Reason)
 }
 
-// unbuiltType reports whether a type exists in the plugin and is not built here.
-func unbuiltType(t string) bool {
-	return slices.Contains([]string{"sns", "ses_account"}, t)
-}
-
 // parseConfig reads {"config_id":…, "config":{…}}.
 func parseConfig(r *request) (core.Channel, error) {
 	c := core.Channel{Enabled: true}
@@ -71,8 +66,6 @@ func parseConfig(r *request) (core.Channel, error) {
 		return c, illegalArgument("name field absent")
 	case kind == "":
 		return c, illegalArgument("config_type field absent")
-	case unbuiltType(kind):
-		return c, &core.Error{Kind: core.Unsupported, Reason: "config_type [" + kind + "] is not supported"}
 	case !slices.Contains(notify.Types(), c.Type):
 		return c, statusError(http.StatusNotAcceptable, "NotificationConfig with type NONE is not acceptable")
 	case len(c.Config) == 0:

@@ -48,6 +48,22 @@ func TestEmailChannels(t *testing.T) {
 	}
 }
 
+func TestEmailBySES(t *testing.T) {
+	r := newRig(t)
+	r.json("POST", configs, `{"config_id":"acc","config":{"name":"mailer","config_type":"ses_account","ses_account":
+		{"region":"eu-west-1","role_arn":"arn:aws:iam::123456789012:role/mail","from_address":"vigil@example.org"}}}`, 200)
+	r.json("POST", configs, strings.Replace(channel, `,"email_group_id_list":["grp"]`, "", 1), 200)
+	list := r.json("GET", "/_plugins/_notifications/channels", "", 200)["channel_list"].([]any)
+	if len(list) != 1 {
+		t.Errorf("an account is no channel: %v", list)
+	}
+	r.json("POST", "/_plugins/_notifications/feature/test/mail", "", 200)
+	want := &notify.SESAccount{Region: "eu-west-1", RoleARN: "arn:aws:iam::123456789012:role/mail", From: "vigil@example.org"}
+	if diff := cmp.Diff(want, r.to.SES); diff != "" || r.to.Account != nil {
+		t.Errorf("account: %s %v", diff, r.to.Account)
+	}
+}
+
 func TestEmailOfOpenDistro(t *testing.T) {
 	r := newRig(t)
 	const base = "/_opendistro/_alerting/destinations"
