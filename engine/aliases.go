@@ -124,6 +124,9 @@ func (e *Engine) aliasChanges(q *request, s *state, a aliasAction) ([]change, er
 	removed := false
 	for _, x := range indices {
 		if a.kind == "remove_index" {
+			if err := s.keepsWriteIndex(x); err != nil {
+				return nil, err
+			}
 			out = append(out, change{Drop: x.UUID})
 			continue
 		}

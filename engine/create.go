@@ -133,7 +133,11 @@ func (e *Engine) autoCreate(q *request, name string, op *docOp) error {
 	}); err != nil {
 		return err
 	}
-	err := e.createIndex(name, indexSpec{})
+	make := e.createIndex
+	if e.state.Load().streamTemplate(name) != nil {
+		make = func(name string, _ indexSpec) error { return e.createStream(name) }
+	}
+	err := make(name, indexSpec{})
 	if known, ok := errors.AsType[*rest.Error](err); ok && known.Type == "resource_already_exists_exception" {
 		// Another write makes it at this moment.
 		e.settled()
@@ -199,6 +203,12 @@ func (s *state) nameFree(name string) error {
 			Status: http.StatusBadRequest, Type: "resource_already_exists_exception",
 			Reason: fmt.Sprintf("index [%s/%s] already exists", x.Name, x.UUID),
 			Extra:  map[string]any{"index": x.Name, "index_uuid": x.UUID},
+		}
+	}
+	if s.streams[name] != nil {
+		return &rest.Error{
+			Status: http.StatusBadRequest, Type: "invalid_index_name_exception",
+			Reason: "Invalid index name [" + name + "], already exists as data stream", Extra: map[string]any{"index": name, "index_uuid": "_na_"},
 		}
 	}
 	if s.aliases[name] != nil {
@@ -274,14 +284,17 @@ func (s *state) aliasFree(a string) error {
 	if err := rest.ValidateAliasName(a); err != nil {
 		return err
 	}
+	uuid := "_na_"
 	if x := s.indices[a]; x != nil {
-		return &rest.Error{
-			Status: http.StatusBadRequest, Type: "invalid_alias_name_exception",
-			Reason: fmt.Sprintf("Invalid alias name [%s]: an index or data stream exists with the same name as the alias", a),
-			Extra:  map[string]any{"index": x.Name, "index_uuid": x.UUID},
-		}
+		uuid = x.UUID
+	} else if s.streams[a] == nil {
+		return nil
 	}
-	return nil
+	return &rest.Error{
+		Status: http.StatusBadRequest, Type: "invalid_alias_name_exception",
+		Reason: fmt.Sprintf("Invalid alias name [%s]: an index or data stream exists with the same name as the alias", a),
+		Extra:  map[string]any{"index": a, "index_uuid": uuid},
+	}
 }
 
 // oneWriteIndex refuses a second write index for an alias.

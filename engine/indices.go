@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/json"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -17,15 +16,18 @@ func (e *Engine) handleGetIndex(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	indices, err := e.targets(q, e.state.Load(), q.indices(), o)
+	s := e.state.Load()
+	indices, err := e.targets(q, s, q.indices(), o)
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]any{}
 	for _, x := range indices {
-		out[x.Name] = map[string]any{
-			"aliases": x.Aliases, "mappings": x.mapping, "settings": nest(x.shownSettings()),
+		shown := map[string]any{"aliases": x.Aliases, "mappings": x.mapping, "settings": nest(x.shownSettings())}
+		if stream := s.streamOf[x.Name]; stream != "" {
+			shown["data_stream"] = stream
 		}
+		out[x.Name] = shown
 	}
 	return ok(out)
 }
@@ -65,6 +67,9 @@ func (e *Engine) handleDeleteIndex(q *request) (*answer, error) {
 		}
 		var out []change
 		for _, x := range indices {
+			if err := s.keepsWriteIndex(x); err != nil {
+				return nil, err
+			}
 			out = append(out, change{Drop: x.UUID})
 		}
 		return out, nil
@@ -345,8 +350,14 @@ func (e *Engine) handleResolveIndex(q *request) (*answer, error) {
 			attr = "closed"
 		}
 		entry := map[string]any{"name": x.Name, "attributes": []string{attr}}
+		if x.hidden() {
+			entry["attributes"] = []string{attr, "hidden"}
+		}
 		if a := sortedKeys(x.Aliases); len(a) > 0 {
 			entry["aliases"] = a
+		}
+		if stream := s.streamOf[x.Name]; stream != "" {
+			entry["data_stream"] = stream
 		}
 		outIndices = append(outIndices, entry)
 	}
@@ -355,5 +366,12 @@ func (e *Engine) handleResolveIndex(q *request) (*answer, error) {
 			outAliases = append(outAliases, map[string]any{"name": a, "indices": s.aliases[a]})
 		}
 	}
-	return &answer{status: http.StatusOK, body: map[string]any{"indices": outIndices, "aliases": outAliases, "data_streams": []any{}}}, nil
+	outStreams := []any{}
+	for _, name := range sortedKeys(s.streams) {
+		if slices.ContainsFunc(exprs, func(p string) bool { return p == "_all" || rest.MatchName(p, name) }) {
+			d := s.streams[name]
+			outStreams = append(outStreams, map[string]any{"name": name, "backing_indices": d.Indices, "timestamp_field": "@timestamp"})
+		}
+	}
+	return ok(map[string]any{"indices": outIndices, "aliases": outAliases, "data_streams": outStreams})
 }

@@ -8,13 +8,20 @@ import (
 	"vigil/engine/segment"
 )
 
-// Aliases returns the aliases of a concrete index, sorted; none if it is not there.
+// Aliases returns the other names of a concrete index, sorted: its aliases, and the data stream that it is a part of. None
+// if it is not there.
 func (e *Engine) Aliases(index string) []string {
-	x := e.state.Load().indices[index]
-	if x == nil || len(x.Aliases) == 0 {
+	s := e.state.Load()
+	x, stream := s.indices[index], s.streamOf[index]
+	if x == nil || len(x.Aliases) == 0 && stream == "" {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(x.Aliases))
+	names := slices.Collect(maps.Keys(x.Aliases))
+	if stream != "" {
+		names = append(names, stream)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Shards returns how many primary shards a concrete index has; 1 if it is not there.

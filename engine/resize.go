@@ -184,6 +184,9 @@ func (e *Engine) handleRollover(q *request) (*answer, error) {
 	}); err != nil {
 		return nil, err
 	}
+	if d := s.streams[q.call.Vars["index"]]; d != nil {
+		return e.handleRollStream(q, s, d, body, dry)
+	}
 	old, err := rolloverSource(s, q.call.Vars["index"])
 	if err != nil {
 		return nil, err
@@ -196,17 +199,13 @@ func (e *Engine) handleRollover(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	roll := len(met) == 0 || some
-	if roll && !dry {
+	roll := (len(met) == 0 || some) && !dry
+	if roll {
 		if err := e.rollover(q, old.Name, name, body); err != nil {
 			return nil, err
 		}
 	}
-	done := roll && !dry
-	return ok(map[string]any{
-		"acknowledged": done, "shards_acknowledged": done, "old_index": old.Name, "new_index": name,
-		"rolled_over": done, "dry_run": dry, "conditions": met,
-	})
+	return ok(rolled(roll, dry, old.Name, name, met))
 }
 
 // rolloverSource returns the index that an alias writes to.

@@ -16,7 +16,7 @@ type expand struct {
 	noIndices         bool // allow_no_indices
 	open, closed      bool // which indices wildcards mean
 	hidden            bool
-	noAliases         bool // wildcards do not match aliases, and a plain alias is refused
+	noAliases         bool // wildcards do not match aliases, a plain alias is refused, and data streams are not there
 	closedOK          bool // naming a closed index is no error
 }
 
@@ -101,6 +101,8 @@ func (s *state) expand(exprs []string, o expand, e *Engine) (found, missing []st
 			names = []string{name}
 		case s.aliases[name] != nil:
 			names = s.aliases[name]
+		case s.streams[name] != nil && !o.noAliases:
+			names = s.streams[name].Indices
 		case !exclude:
 			lost[name] = true
 		}
@@ -133,6 +135,20 @@ func (s *state) match(pattern string, o expand) []string {
 		for a, def := range x.Aliases {
 			if rest.MatchName(pattern, a) && (o.hidden || def.IsHidden == nil || !*def.IsHidden) {
 				set[name] = true
+			}
+		}
+	}
+	if o.noAliases {
+		return slices.Sorted(maps.Keys(set))
+	}
+	// A data stream is not hidden, though its indices are.
+	for name, d := range s.streams {
+		if !rest.MatchName(pattern, name) {
+			continue
+		}
+		for _, n := range d.Indices {
+			if x := s.indices[n]; x.Closed && o.closed || !x.Closed && o.open {
+				set[n] = true
 			}
 		}
 	}
@@ -244,6 +260,9 @@ func (s *state) writable(name string) (*index, error) {
 	if x := s.indices[name]; x != nil {
 		return x, nil
 	}
+	if d := s.streams[name]; d != nil {
+		return s.indices[d.writeIndex()], nil
+	}
 	names := s.aliases[name]
 	if len(names) == 0 {
 		return nil, nil //nolint:nilnil // the index is to be made
@@ -273,7 +292,7 @@ func (s *state) filters(x *index, exprs []string, now time.Time) []string {
 		if math, err := rest.ExpandDateMath(expr, now); err == nil {
 			expr = math
 		}
-		if expr == "_all" || rest.MatchName(expr, x.Name) {
+		if expr == "_all" || rest.MatchName(expr, x.Name) || s.streamOf[x.Name] != "" && rest.MatchName(expr, s.streamOf[x.Name]) {
 			return nil
 		}
 		for name, a := range x.Aliases {

@@ -20,6 +20,9 @@ type state struct {
 	indices map[string]*index
 	// aliases holds, by alias, the names of its indices, sorted. It follows from indices.
 	aliases map[string][]string
+	streams map[string]*dataStream
+	// streamOf holds the name of the data stream by backing index. It follows from streams.
+	streamOf map[string]string
 
 	templates      map[string]json.RawMessage // legacy
 	indexTemplates map[string]json.RawMessage
@@ -30,7 +33,7 @@ type state struct {
 
 func emptyState() *state {
 	return &state{
-		indices: map[string]*index{}, aliases: map[string][]string{},
+		indices: map[string]*index{}, aliases: map[string][]string{}, streams: map[string]*dataStream{}, streamOf: map[string]string{},
 		templates: map[string]json.RawMessage{}, indexTemplates: map[string]json.RawMessage{}, components: map[string]json.RawMessage{},
 		persistent: map[string]any{}, transient: map[string]any{},
 	}
@@ -104,7 +107,10 @@ type change struct {
 	// Mapping is merged into the mapping of the index with that uuid.
 	Mapping *mappingChange `json:"mapping,omitempty"`
 	// Drop deletes the index with that uuid.
-	Drop           string          `json:"drop,omitempty"`
+	Drop string `json:"drop,omitempty"`
+	// Stream creates a data stream or replaces it; its indices are there. DropStream deletes the one of that name.
+	Stream         *dataStream     `json:"stream,omitempty"`
+	DropStream     string          `json:"drop_stream,omitempty"`
 	Template       *named          `json:"template,omitempty"`
 	IndexTemplate  *named          `json:"index_template,omitempty"`
 	Component      *named          `json:"component,omitempty"`
@@ -154,9 +160,11 @@ func (s *state) apply(c change) error {
 	case c.Mapping != nil:
 		return s.mergeMapping(c.Mapping)
 	case c.Drop != "":
-		s.indices = maps.Clone(s.indices)
-		maps.DeleteFunc(s.indices, func(_ string, x *index) bool { return x.UUID == c.Drop })
-		s.indexAliases()
+		s.drop(c.Drop)
+	case c.Stream != nil:
+		s.putStream(c.Stream)
+	case c.DropStream != "":
+		s.dropStream(c.DropStream)
 	case c.Template != nil:
 		s.templates = withNamed(s.templates, c.Template)
 	case c.IndexTemplate != nil:
@@ -198,6 +206,17 @@ func (s *state) put(c change) error {
 	s.indices[x.Name] = x
 	s.indexAliases()
 	return nil
+}
+
+func (s *state) drop(uuid string) {
+	x := s.byUUID(uuid)
+	if x == nil {
+		return
+	}
+	s.indices = maps.Clone(s.indices)
+	delete(s.indices, x.Name)
+	s.indexAliases()
+	s.leaveStream(x.Name)
 }
 
 func (s *state) mergeMapping(c *mappingChange) error {
@@ -258,6 +277,9 @@ func (s *state) changes() ([]change, error) {
 		if !bytes.Equal(body, []byte("{}")) {
 			out = append(out, change{Mapping: &mappingChange{UUID: x.UUID, Body: body}})
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.streams)) {
+		out = append(out, change{Stream: s.streams[name]})
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.templates)) {
 		out = append(out, change{Template: &named{name, s.templates[name]}})

@@ -203,6 +203,9 @@ func (e *Engine) handlePutIndexTemplate(q *request) (*answer, error) {
 			return nil, err
 		}
 	}
+	if err := t.checkDataStream(); err != nil {
+		return nil, err
+	}
 	create, err := q.flag("create", false)
 	if err != nil {
 		return nil, err
@@ -254,10 +257,23 @@ func (s *state) checkIndexTemplate(name string, t *indexTemplate) error {
 		return err
 	}
 	full, err := mergeSpecs("x", layers)
+	if err == nil && t.DataStream != nil {
+		full, err = s.backingSpec(t, "x")
+	}
 	if err != nil {
 		return err
 	}
-	return checkSpec(full)
+	if err := checkSpec(full); err != nil || t.DataStream == nil {
+		return err
+	}
+	m, err := segment.ParseMapping(full.Mappings)
+	if err != nil {
+		return err
+	}
+	if f := m.Field("@timestamp"); f == nil || f.Type != segment.Date && f.Type != segment.DateNanos {
+		return badRequest("the configured timestamp field [@timestamp] is not of type [date,date_nanos]")
+	}
+	return nil
 }
 
 // overlap reports whether some name matches both lists of patterns.
@@ -333,8 +349,13 @@ func addOptional(shown map[string]any, priority, version *int64, meta json.RawMe
 }
 
 func (e *Engine) handleDeleteIndexTemplate(q *request) (*answer, error) {
-	return e.deleteNamed(q, indexTemplates,
-		func(_ *state, name string) (change, error) { return change{IndexTemplate: &named{Name: name}}, nil }, templateMissing("index_template"))
+	drop := func(s *state, name string) (change, error) {
+		if using := s.streamsUsing(name); len(using) > 0 {
+			return change{}, badRequest("unable to remove composable templates [%s] as they are in use by a data streams [%s]", name, strings.Join(using, ", "))
+		}
+		return change{IndexTemplate: &named{Name: name}}, nil
+	}
+	return e.deleteNamed(q, indexTemplates, drop, templateMissing("index_template"))
 }
 
 // handleTemplateExists answers whether there is a template of that name.

@@ -101,7 +101,9 @@ func (e *Engine) assignIndices(q *request, results []*docResult) {
 			r.err = rest.Errorf(http.StatusNotFound, "index_not_found_exception",
 				"no such index [%s] and [require_alias] request flag is [true] and [%s] is not an alias", name, name)
 		default:
-			r.err = x.writeBlock()
+			if r.err = x.writeBlock(); r.err == nil {
+				r.err = e.state.Load().appendOnly(name, x, r.op)
+			}
 			r.assign(x, name)
 		}
 	}

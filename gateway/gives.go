@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ func (x *exchange) created() []target {
 	case "indices.rollover":
 		if names = []string{c.Vars["new_index"]}; names[0] == "" {
 			concrete, _ := x.g.Indices.Resolve(c.Indices)
-			names = nextNames(concrete)
+			names = nextNames(c.Indices, concrete)
 		}
 	default:
 		return nil
@@ -45,9 +46,15 @@ func (x *exchange) created() []target {
 
 // nextNames lists what a rollover without a name may call the next index. Which index of the alias is written to is the
 // engine's to know, so all of them count.
-func nextNames(indices []string) []string {
+//
+// The indices of a data stream are made under its name, as its first one was.
+func nextNames(expressions, indices []string) []string {
 	var names []string
 	for _, old := range indices {
+		if stream := slices.IndexFunc(expressions, func(e string) bool { return strings.HasPrefix(old, ".ds-"+e+"-") }); stream >= 0 {
+			names = append(names, expressions[stream])
+			continue
+		}
 		dash := strings.LastIndexByte(old, '-')
 		if n, err := strconv.ParseUint(old[dash+1:], 10, 64); dash >= 0 && err == nil {
 			names = append(names, fmt.Sprintf("%s-%06d", old[:dash], n+1))

@@ -73,8 +73,8 @@ func TestNamesThatARequestGivesAreJudged(t *testing.T) {
 }
 
 func TestNamesThatARolloverMayChoose(t *testing.T) {
-	got := nextNames([]string{"logs-000009", "logs-a", "x-1", "5", "none"})
-	if want := []string{"logs-000010", "x-000002"}; !slices.Equal(got, want) {
+	got := nextNames([]string{"stream", "logs"}, []string{"logs-000009", "logs-a", "x-1", "5", "none", ".ds-stream-000004", ".ds-other-000001"})
+	if want := []string{"logs-000010", "x-000002", "stream", ".ds-other-000002"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -13,6 +13,7 @@ import (
 // no further effect here.
 var rootParams = []string{
 	"dynamic_templates", "date_detection", "numeric_detection", "dynamic_date_formats", "_meta", "_source", "_routing", "_size",
+	timestampParam,
 }
 
 // maxDefinitionDepth bounds the nesting of a mapping definition before its own depth limit is known.

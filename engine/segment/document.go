@@ -38,7 +38,7 @@ func (m *Mapping) Parse(id string, source []byte, limits Limits) (*Parsed, error
 		return nil, perr
 	}
 	if !needs {
-		return out, nil
+		return out, m.checkTimestamp(out)
 	}
 	d := discovery{m: m}
 	add := newObject("", "")
@@ -54,6 +54,9 @@ func (m *Mapping) Parse(id string, source []byte, limits Limits) (*Parsed, error
 	out, _, perr = merged.parse(id, v, false)
 	if perr != nil {
 		return nil, perr
+	}
+	if err := m.checkTimestamp(out); err != nil {
+		return nil, err
 	}
 	if merged != m {
 		body, _ := update.MarshalJSON()

@@ -39,6 +39,11 @@ func (m *Mapping) checkMeta() error {
 			}
 		}
 	}
+	if raw, ok := m.meta[timestampParam]; ok {
+		if _, err := parseTimestamp(raw); err != nil {
+			return err
+		}
+	}
 	if raw, ok := m.meta["dynamic_date_formats"]; ok {
 		var formats []string
 		if json.Unmarshal(raw, &formats) != nil {
@@ -55,7 +60,10 @@ func (m *Mapping) checkMeta() error {
 
 // readMeta takes dynamic rules from the root's parameters, which checkMeta has accepted.
 func (m *Mapping) readMeta() {
-	m.templates, m.dateFormats, m.numbers = nil, defaultDateFormats, false
+	m.templates, m.dateFormats, m.numbers, m.timestamp = nil, defaultDateFormats, false, false
+	if raw, ok := m.meta[timestampParam]; ok {
+		m.timestamp, _ = parseTimestamp(raw)
+	}
 	if raw, ok := m.meta["dynamic_templates"]; ok {
 		m.templates, _ = parseDynamicTemplates(raw)
 	}

@@ -17,6 +17,7 @@ type Mapping struct {
 	// dateFormats are the formats that make a string a date; nil switches detection off.
 	dateFormats []string
 	numbers     bool // numeric_detection
+	timestamp   bool // every document needs one @timestamp
 
 	fields map[string]*Field
 	names  []string // of fields, sorted
