@@ -54,8 +54,8 @@ func parseAction(raw json.RawMessage, t MonitorType) (Action, error) {
 	}
 	switch {
 	case a.Policy == nil:
-	case t == QueryLevel:
-		return Action{}, errorf(Unsupported, "action_execution_policy is not supported for query level monitors")
+	case t.oneAlert():
+		return Action{}, errorf(Unsupported, "action_execution_policy is not supported for monitors of type [%s]", t)
 	case a.Policy.PerExecution && throttled:
 		return Action{}, errorf(BadArgument, "Throttling is currently not supported for per execution action scope")
 	}

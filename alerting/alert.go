@@ -61,6 +61,8 @@ type Alert struct {
 	// FindingIDs and RelatedDocIDs ("id|index") are what an alert of a document-level monitor is about.
 	FindingIDs    []string
 	RelatedDocIDs []string
+	// Clusters are those whose state an alert of a cluster-metrics monitor is about.
+	Clusters []string
 	// MonitorUser is who may see the alert where backend roles decide.
 	MonitorUser *User
 	// seq names the stored document for the next conditional write; nil for one that is not stored.
@@ -108,6 +110,7 @@ type alertWire struct {
 	EndTime          *int64            `json:"end_time"`
 	AcknowledgedTime *int64            `json:"acknowledged_time"`
 	Bucket           *AlertBucket      `json:"agg_alert_content,omitempty"`
+	Clusters         []string          `json:"clusters,omitempty"`
 	// What follows is stored only.
 	MonitorUser *User             `json:"monitor_user,omitempty"`
 	Nudged      bool              `json:"vigil_nudged,omitempty"`
@@ -140,7 +143,7 @@ func (a *Alert) wire() alertWire {
 		TriggerID: a.TriggerID, TriggerName: a.TriggerName, FindingIDs: a.FindingIDs, RelatedDocIDs: a.RelatedDocIDs,
 		State: a.State, AlertHistory: a.ErrorHistory, Severity: a.Severity, ActionResults: a.ActionResults,
 		StartTime: millis(a.StartTime), LastNotification: millis(a.LastNotification), EndTime: millis(a.EndTime),
-		AcknowledgedTime: millis(a.AcknowledgedTime), Bucket: a.Bucket,
+		AcknowledgedTime: millis(a.AcknowledgedTime), Bucket: a.Bucket, Clusters: a.Clusters,
 	}
 	if a.ErrorMessage != "" {
 		w.ErrorMessage = &a.ErrorMessage
@@ -172,7 +175,7 @@ func parseAlert(source json.RawMessage) (Alert, error) {
 		ErrorHistory: w.AlertHistory, ActionResults: w.ActionResults,
 		StartTime: fromMillis(w.StartTime), LastNotification: fromMillis(w.LastNotification), EndTime: fromMillis(w.EndTime),
 		AcknowledgedTime: fromMillis(w.AcknowledgedTime), Nudged: w.Nudged, Owed: w.Outbox, MonitorUser: w.MonitorUser,
-		Receipts: w.Receipts, Bucket: w.Bucket, FindingIDs: w.FindingIDs, RelatedDocIDs: w.RelatedDocIDs,
+		Receipts: w.Receipts, Bucket: w.Bucket, FindingIDs: w.FindingIDs, RelatedDocIDs: w.RelatedDocIDs, Clusters: w.Clusters,
 	}
 	if w.ErrorMessage != nil {
 		a.ErrorMessage = *w.ErrorMessage

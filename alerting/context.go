@@ -93,7 +93,7 @@ func (c *runContext) forTemplate() map[string]any {
 		"periodEnd":   instant(c.e.PeriodEnd),
 		"error":       c.e.InputError,
 	}
-	if m.Type == QueryLevel {
+	if m.Type.oneAlert() {
 		c.template["alert"] = c.alert.forTemplate()
 	}
 	maps.Copy(c.template, c.extra)
@@ -121,11 +121,13 @@ func inputList(m *Monitor) []any {
 			out = append(out, map[string]any{"indices": anyList(in.Doc.Indices), "queries": queries})
 			continue
 		}
-		indices := make([]any, len(in.Search.Indices))
-		for i, name := range in.Search.Indices {
-			indices[i] = name
+		if in.Search == nil {
+			out = append(out, map[string]any{})
+			continue
 		}
-		out = append(out, map[string]any{"search": map[string]any{"indices": indices, "query": string(in.Search.Query)}})
+		out = append(out, map[string]any{
+			"search": map[string]any{"indices": anyList(in.Search.Indices), "query": string(in.Search.Query)},
+		})
 	}
 	return out
 }

@@ -91,7 +91,7 @@ func (w *monitorWire) readInputs(m *Monitor) error {
 			return err
 		}
 		m.Inputs = append(m.Inputs, in)
-		if (in.Doc != nil) != (m.Type == DocLevel) {
+		if (in.Doc != nil) != (m.Type == DocLevel) || m.Type == BucketLevel && in.Search == nil {
 			return errorf(BadArgument, "Unsupported input for monitor type [%s]", m.Type)
 		}
 		if m.Type == BucketLevel && !in.Search.hasAggregations() {
@@ -107,29 +107,37 @@ func parseInput(raw json.RawMessage) (Input, error) {
 		return Input{}, errorf(BadArgument, "an input is an object with one member")
 	}
 	for name, body := range in {
-		if name == "doc_level_input" {
+		switch name {
+		case "search":
+			in, err := parseSearchInput(body)
+			return Input{Search: in}, err
+		case "doc_level_input":
 			in, err := parseDocInput(body)
 			return Input{Doc: in}, err
+		case "uri":
+			in, err := parseClusterInput(body)
+			return Input{Cluster: in}, err
 		}
-		if name != "search" {
-			return Input{}, errorf(Unsupported, "input [%s] is not supported", name)
-		}
-		var s struct {
-			Indices []string        `json:"indices"`
-			Query   json.RawMessage `json:"query"`
-		}
-		if err := json.Unmarshal(body, &s); err != nil {
-			return Input{}, errorf(BadArgument, "search input: %w", err)
-		}
-		if len(s.Indices) > maxIndices {
-			return Input{}, errorf(BadArgument, "search input: more than %d indices", maxIndices)
-		}
-		if q := bytes.TrimSpace(s.Query); len(q) == 0 || q[0] != '{' {
-			return Input{}, errorf(BadArgument, "search input: query is not an object")
-		}
-		return Input{Search: &SearchInput{Indices: s.Indices, Query: s.Query}}, nil
+		return Input{}, errorf(Unsupported, "input [%s] is not supported", name)
 	}
 	return Input{}, nil
+}
+
+func parseSearchInput(body json.RawMessage) (*SearchInput, error) {
+	var s struct {
+		Indices []string        `json:"indices"`
+		Query   json.RawMessage `json:"query"`
+	}
+	if err := json.Unmarshal(body, &s); err != nil {
+		return nil, errorf(BadArgument, "search input: %w", err)
+	}
+	if len(s.Indices) > maxIndices {
+		return nil, errorf(BadArgument, "search input: more than %d indices", maxIndices)
+	}
+	if q := bytes.TrimSpace(s.Query); len(q) == 0 || q[0] != '{' {
+		return nil, errorf(BadArgument, "search input: query is not an object")
+	}
+	return &SearchInput{Indices: s.Indices, Query: s.Query}, nil
 }
 
 func (w *monitorWire) readTriggers(m *Monitor) error {

@@ -79,8 +79,11 @@ func (m *Monitor) JSON(v View) json.RawMessage {
 }
 
 func (in Input) wire() any {
-	if in.Doc != nil {
+	switch {
+	case in.Doc != nil:
 		return in.Doc.wire()
+	case in.Cluster != nil:
+		return in.Cluster.wire()
 	}
 	type search struct {
 		Indices []string        `json:"indices"`

@@ -41,6 +41,8 @@ type Evaluation struct {
 	NewID func() string
 
 	settings Settings
+	// clusterName is told by alerts of cluster-metrics monitors.
+	clusterName string
 	// triggerID restricts the evaluation to the alerts of one trigger, unless empty.
 	triggerID string
 }
@@ -202,6 +204,9 @@ func (e *Evaluation) trigger(ctx context.Context, t *Trigger, alert *Alert, resu
 		return res, nil
 	}
 	next := e.next(t, alert)
+	if next.Clusters = nil; e.Monitor.Type == ClusterMetrics && problem == "" {
+		next.Clusters = []string{e.clusterName}
+	}
 	e.actions(ctx, t, vars, &res, &next)
 	if problem == "" {
 		problem = actionProblem(res)

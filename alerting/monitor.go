@@ -23,7 +23,12 @@ const (
 )
 
 // IsSupported reports whether monitors of the type can be run.
-func (t MonitorType) IsSupported() bool { return t == QueryLevel || t == BucketLevel || t == DocLevel }
+func (t MonitorType) IsSupported() bool {
+	return t == QueryLevel || t == BucketLevel || t == DocLevel || t == ClusterMetrics
+}
+
+// oneAlert reports whether each trigger of such a monitor has at most one live alert: all that tell of the whole result.
+func (t MonitorType) oneAlert() bool { return t != BucketLevel && t != DocLevel }
 
 // Monitor is a query, a schedule, and what to do about the result. It is immutable once it was stored: whoever changes one
 // works on a copy.
@@ -67,16 +72,20 @@ type User struct {
 
 // Input is where a monitor's data comes from. Exactly one member is set.
 type Input struct {
-	Search *SearchInput
-	Doc    *DocInput
+	Search  *SearchInput
+	Doc     *DocInput
+	Cluster *ClusterInput
 }
 
-// Indices are where the input looks.
+// Indices are where the input looks; none for one that asks the cluster about itself.
 func (in Input) Indices() []string {
-	if in.Doc != nil {
+	switch {
+	case in.Doc != nil:
 		return in.Doc.Indices
+	case in.Search != nil:
+		return in.Search.Indices
 	}
-	return in.Search.Indices
+	return nil
 }
 
 // SearchInput is a search. Query is the whole search body, a mustache template over period_start and period_end.

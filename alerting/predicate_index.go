@@ -51,7 +51,7 @@ func newPredicateIndex(names func(string) []string) *predicateIndex {
 
 // prepare reads a monitor's query. It returns nil for a monitor without one.
 func prepare(m *Monitor, fields func(indices []string, name string) Field) *filed {
-	if len(m.Inputs) == 0 {
+	if len(m.Inputs) == 0 || len(m.Inputs[0].Indices()) == 0 {
 		return nil
 	}
 	in := m.Inputs[0].Search

@@ -37,6 +37,10 @@ type RunnerOptions struct {
 	Store    *Store
 	Searcher Searcher
 	Sender   Sender
+	// Cluster answers the inputs of cluster-metrics monitors. Without it they fail.
+	Cluster ClusterReader
+	// ClusterName is what alerts of cluster-metrics monitors tell.
+	ClusterName string
 	// OnRun, if set, is told every run that was not dry. The result is "ok", "triggered", "error" or "skipped".
 	OnRun func(c Cause, result string, took time.Duration)
 	Log   *slog.Logger
@@ -117,7 +121,7 @@ func outcome(res RunResult, skipped bool, err error) string {
 
 func (r *Runner) run(ctx context.Context, q Request) (RunResult, bool, error) {
 	m := q.Monitor
-	e := Evaluation{Monitor: m, Cause: q.Cause, Now: time.Now(), PeriodEnd: q.PeriodEnd, NewID: NewID}
+	e := Evaluation{Monitor: m, Cause: q.Cause, Now: time.Now(), PeriodEnd: q.PeriodEnd, NewID: NewID, clusterName: r.o.ClusterName}
 	if e.PeriodEnd.IsZero() {
 		e.PeriodEnd = e.Now
 	}
@@ -174,7 +178,7 @@ func (r *Runner) loadAlerts(ctx context.Context, e *Evaluation) error {
 }
 
 func allRaised(m *Monitor, alerts []Alert) bool {
-	if m.Type != QueryLevel {
+	if !m.Type.oneAlert() {
 		return false
 	}
 	for i := range m.Triggers {
@@ -191,6 +195,14 @@ func (r *Runner) fetch(ctx context.Context, e *Evaluation) error {
 	defer cancel()
 	e.Results = []json.RawMessage{}
 	for _, in := range e.Monitor.Inputs {
+		if in.Cluster != nil {
+			answer, err := in.Cluster.read(ctx, r.o.Cluster, e.Monitor.User)
+			if err != nil {
+				return err
+			}
+			e.Results = append(e.Results, answer)
+			continue
+		}
 		body, err := in.Search.render(ctx, e.PeriodStart, e.PeriodEnd)
 		if err != nil {
 			return err

@@ -19,7 +19,7 @@ func (r *Runner) save(ctx context.Context, e *Evaluation, out *Outcome) error {
 		err := r.o.Store.saveAlert(ctx, a)
 		for n := 0; n < maxAttempts && errors.Is(err, cluster.ErrConflict); n++ {
 			again := r.decideAgain
-			if e.Monitor.Type != QueryLevel {
+			if !e.Monitor.Type.oneAlert() {
 				again = r.rebase
 			}
 			if a, err = again(ctx, e, out, a); a == nil || err != nil {
@@ -81,7 +81,7 @@ func (r *Runner) rebase(ctx context.Context, e *Evaluation, out *Outcome, a *Ale
 
 // forget takes back what an alert that was not stored would have sent.
 func (o *Outcome) forget(a *Alert, t MonitorType, why error) {
-	if t == QueryLevel {
+	if t.oneAlert() {
 		o.replace(a.TriggerID, nil)
 		return
 	}

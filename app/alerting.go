@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -85,7 +86,10 @@ func (s *Server) openAlerting(context.Context) error {
 	}
 	store := alerting.NewStore(alerting.StoreOptions{Client: s.store, Sealer: key})
 	searcher := userSearcher{s}
-	runner := alerting.NewRunner(alerting.RunnerOptions{Store: store, Searcher: searcher, Sender: notifier, OnRun: metrics.ran, Log: s.log})
+	runner := alerting.NewRunner(alerting.RunnerOptions{
+		Store: store, Searcher: searcher, Cluster: searcher, ClusterName: s.cfg.ClusterName, Sender: notifier,
+		OnRun: metrics.ran, Log: s.log,
+	})
 	s.alerting = &alertingParts{
 		store: store, log: s.log,
 		scheduler: alerting.NewScheduler(alerting.SchedulerOptions{
@@ -104,11 +108,20 @@ func (s *Server) openAlerting(context.Context) error {
 type userSearcher struct{ s *Server }
 
 func (u userSearcher) Search(ctx context.Context, as *alerting.User, indices []string, body json.RawMessage) (json.RawMessage, error) {
+	return u.do(ctx, as, "POST", cluster.Path(strings.Join(indices, ","), "_search"), nil, body)
+}
+
+// Read asks about the state of the cluster, with the same rights.
+func (u userSearcher) Read(ctx context.Context, as *alerting.User, path string, query url.Values) (json.RawMessage, error) {
+	return u.do(ctx, as, "GET", path, query, nil)
+}
+
+func (u userSearcher) do(ctx context.Context, as *alerting.User, method, path string, query url.Values, body []byte) (json.RawMessage, error) {
 	p := &authn.Principal{Name: "plugin"}
 	if as != nil {
 		p = &authn.Principal{Name: as.Name, BackendRoles: as.BackendRoles, SecurityRoles: as.Roles}
 	}
-	resp, err := cluster.NewClient(u.s.gateway.As(p)).Do(ctx, "POST", cluster.Path(strings.Join(indices, ","), "_search"), nil, body)
+	resp, err := cluster.NewClient(u.s.gateway.As(p)).Do(ctx, method, path, query, body)
 	if err != nil {
 		return nil, err
 	}

@@ -128,7 +128,8 @@ func (q *request) shownColumns(columns []column) []int {
 			continue
 		}
 		if i := findColumn(columns, name); i >= 0 {
-			out = append(out, i) // unknown columns are left out, as in OpenSearch
+			columns[i].name = name // a column is shown under the name that was asked for
+			out = append(out, i)   // unknown columns are left out, as in OpenSearch
 		}
 	}
 	if names == nil {

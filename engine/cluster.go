@@ -231,8 +231,18 @@ func (e *Engine) handleNodesStats(q *request) (*answer, error) {
 	})
 }
 
-func (e *Engine) handleTasks(*request) (*answer, error) {
-	return ok(map[string]any{"nodes": map[string]any{}})
+// handleTasks lists no tasks, in the shape that group_by asks for: nothing here runs in the background for a client.
+func (e *Engine) handleTasks(q *request) (*answer, error) {
+	switch by := q.str("group_by", "nodes"); by {
+	case "nodes":
+		return ok(map[string]any{"nodes": map[string]any{}})
+	case "parents":
+		return ok(map[string]any{"tasks": map[string]any{}})
+	case "none":
+		return ok(map[string]any{"tasks": []any{}})
+	default:
+		return nil, badRequest("unknown value for [group_by]: [%s]", by)
+	}
 }
 
 func (e *Engine) handleGetClusterSettings(q *request) (*answer, error) {

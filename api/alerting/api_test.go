@@ -404,8 +404,9 @@ func TestRefused(t *testing.T) {
 	}{
 		{"POST", m, strings.Replace(seed, "security-auditlog-*", "secret-index", 1), 403, "User doesn't have read permissions for one or more configured index [secret-index]"},
 		{"POST", m, strings.Replace(seed, `"name":"Notify`, `"nope":1,"name":"Notify`, 1), 500, "Unexpected field: nope, while parsing action"},
-		{"POST", m, strings.Replace(seed, `"enabled"`, `"monitor_type":"cluster_metrics_monitor","enabled"`, 1), 501, "monitor_type [cluster_metrics_monitor] is not supported"},
-		{"POST", m, strings.Replace(seed, `"search":{"indices"`, `"uri":{"indices"`, 1), 501, "input [uri] is not supported"},
+		{"POST", m, strings.Replace(seed, `"enabled"`, `"monitor_type":"ppl_monitor","enabled"`, 1), 501, "monitor_type [ppl_monitor] is not supported"},
+		{"POST", m, strings.Replace(seed, `"search":{"indices"`, `"uri":{"indices"`, 1), 400, "The uri.api_type field, uri.path field, or uri.uri field must be defined."},
+		{"POST", m, strings.Replace(seed, `"search":{"indices"`, `"ppl_input":{"indices"`, 1), 501, "input [ppl_input] is not supported"},
 		{"POST", m, strings.Replace(seed, `"source":"ctx.results[0]`, `"lang":"groovy","source":"ctx.results[0]`, 1), 400, "Invalid script language. Allowed languages are [painless]"},
 		{"POST", m, strings.Replace(seed, `"enabled"`, `"data_sources":{"alerts_index":"mine"},"enabled"`, 1), 400, "Custom Data Sources are not allowed."},
 		{"POST", m, `[]`, 400, "Failed to parse object: expecting token of type [START_OBJECT]"},

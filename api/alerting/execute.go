@@ -52,7 +52,7 @@ func (a *API) execute(ctx context.Context, r *request, m *core.Monitor, end time
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(runBody(res)), nil
+	return ok(a.runBody(res)), nil
 }
 
 // flag reads a boolean parameter. What is neither true nor false is refused: a run that was meant to be dry must not send.
@@ -118,7 +118,14 @@ type triggerAnswer struct {
 	Name      string                  `json:"name"`
 	Triggered bool                    `json:"triggered"`
 	Actions   map[string]actionAnswer `json:"action_results"`
-	Error     *string                 `json:"error"`
+	// Clusters are told of cluster-metrics monitors alone.
+	Clusters []clusterAnswer `json:"cluster_results,omitzero"`
+	Error    *string         `json:"error"`
+}
+
+type clusterAnswer struct {
+	Cluster   string `json:"cluster"`
+	Triggered bool   `json:"triggered"`
 }
 
 type actionAnswer struct {
@@ -130,7 +137,7 @@ type actionAnswer struct {
 	Error         *string           `json:"error"`
 }
 
-func runBody(res core.RunResult) runAnswer {
+func (a *API) runBody(res core.RunResult) runAnswer {
 	out := runAnswer{
 		MonitorName: res.MonitorName, PeriodStart: res.PeriodStart.UnixMilli(), PeriodEnd: res.PeriodEnd.UnixMilli(),
 		Error: orNull(res.Error), InputResults: inputAnswer{res.Results, orNull(res.InputError)},
@@ -146,7 +153,10 @@ func runBody(res core.RunResult) runAnswer {
 		case core.DocLevel:
 			out.Triggers[t.ID] = documentBody(t)
 		default:
-			ta := triggerAnswer{t.Name, t.Triggered, map[string]actionAnswer{}, orNull(t.Error)}
+			ta := triggerAnswer{t.Name, t.Triggered, map[string]actionAnswer{}, nil, orNull(t.Error)}
+			if res.MonitorType == core.ClusterMetrics {
+				ta.Clusters = a.clusterResults(t)
+			}
 			for _, r := range t.Actions {
 				ta.Actions[r.ID] = actionBody(r)
 			}
@@ -154,6 +164,14 @@ func runBody(res core.RunResult) runAnswer {
 		}
 	}
 	return out
+}
+
+// clusterResults tells for which cluster a trigger fired: there is but one.
+func (a *API) clusterResults(t core.TriggerResult) []clusterAnswer {
+	if !t.Triggered || t.Error != "" {
+		return []clusterAnswer{}
+	}
+	return []clusterAnswer{{a.o.ClusterName, true}}
 }
 
 func actionBody(r core.ActionResult) actionAnswer {
