@@ -163,7 +163,7 @@ func (c *command) check(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := checkSinks(&cfg); err != nil {
+	if _, _, err := checkSinks(&cfg); err != nil {
 		return err
 	}
 	fmt.Fprintln(c.out, "the configuration is valid")

@@ -172,18 +172,19 @@ func dump(t *testing.T, c config.Config) string {
 func settings(t *testing.T, b *strings.Builder, docs map[string]string, v reflect.Value, indent string) {
 	t.Helper()
 	typ := v.Type()
-	names := map[string]string{}
-	for f := range typ.Fields() {
-		names[f.Name] = f.Tag.Get("yaml")
-	}
+	names := keysOf(typ)
 	for i := range typ.NumField() {
 		f := typ.Field(i)
+		if f.Anonymous {
+			settings(t, b, docs, v.Field(i), indent)
+			continue
+		}
 		doc := docs[typ.Name()+"."+f.Name]
 		if doc == "" && f.Type.Kind() == reflect.Struct {
 			doc = docs[f.Type.Name()]
 			doc = strings.Replace(doc, f.Type.Name(), names[f.Name], 1)
-			for inner := range f.Type.Fields() {
-				doc = strings.ReplaceAll(doc, inner.Name+" ", inner.Tag.Get("yaml")+" ")
+			for name, key := range keysOf(f.Type) {
+				doc = strings.ReplaceAll(doc, name+" ", key+" ")
 			}
 		}
 		for line := range strings.Lines(inKeys(doc, names)) {
@@ -206,6 +207,17 @@ func settings(t *testing.T, b *strings.Builder, docs map[string]string, v reflec
 	}
 }
 
+// keysOf are the keys of a struct's fields, also of those that it embeds.
+func keysOf(typ reflect.Type) map[string]string {
+	names := map[string]string{}
+	for _, f := range reflect.VisibleFields(typ) {
+		if !f.Anonymous {
+			names[f.Name] = f.Tag.Get("yaml")
+		}
+	}
+	return names
+}
+
 // inKeys calls fields as the file does.
 func inKeys(doc string, names map[string]string) string {
 	return identifier.ReplaceAllStringFunc(doc, func(word string) string {
@@ -220,25 +232,38 @@ var identifier = regexp.MustCompile(`\b[A-Z][A-Za-z]*[a-z][A-Za-z]*\b`)
 
 // sinkTable lists the settings of a sink with the types that have them.
 func sinkTable(docs map[string]string) string {
-	names := map[string]string{}
-	typ := reflect.TypeFor[config.Sink]()
-	for f := range typ.Fields() {
-		names[f.Name] = f.Tag.Get("yaml")
-	}
 	var b strings.Builder
 	doc := ""
+	row := func(typ string, names map[string]string, f reflect.StructField, key, of string) {
+		if own := docs[typ+"."+f.Name]; own != "" {
+			doc = inKeys(own, names)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", key, of, strings.Join(strings.Fields(doc), " "))
+	}
+	typ := reflect.TypeFor[config.Sink]()
+	names := keysOf(typ)
 	for f := range typ.Fields() {
 		if names[f.Name] == "-" {
 			continue
-		}
-		if own := docs["Sink."+f.Name]; own != "" {
-			doc = inKeys(own, names)
 		}
 		of := strings.Join(strings.Fields(f.Tag.Get("for")), ", ")
 		if of == "" {
 			of = "all"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", names[f.Name], of, strings.Join(strings.Fields(doc), " "))
+		row("Sink", names, f, names[f.Name], of)
+		if f.Type.Kind() != reflect.Struct {
+			continue
+		}
+		inner := keysOf(f.Type)
+		for _, sub := range reflect.VisibleFields(f.Type) {
+			if !sub.Anonymous {
+				owner := f.Type.Name()
+				if len(sub.Index) > 1 {
+					owner = f.Type.Field(sub.Index[0]).Name
+				}
+				row(owner, inner, sub, names[f.Name]+"."+inner[sub.Name], of)
+			}
+		}
 	}
 	return b.String()
 }

@@ -17,6 +17,7 @@ import (
 
 	"vigil/audit"
 	"vigil/audit/sink"
+	"vigil/cluster"
 	"vigil/config"
 	"vigil/rest"
 )
@@ -26,7 +27,8 @@ const sinkTestTime = 30 * time.Second
 
 // sinkParts are the sinks of one cluster beyond what the trail knows of them.
 type sinkParts struct {
-	names []*sink.IndexName // of the indices that events are in
+	names []*sink.IndexName // of the indices that events are in, wherever they are
+	own   []*sink.IndexName // of those in the store
 	files []*sink.File
 }
 
@@ -42,32 +44,47 @@ func (s *Server) isAuditIndex(index string) bool {
 
 // openSinkNames parses what the configuration package cannot judge: index names and categories.
 func (s *Server) openSinkNames(context.Context) error {
-	names, err := checkSinks(&s.cfg)
-	s.sinks.names = names
+	var err error
+	s.sinks.names, s.sinks.own, err = checkSinks(&s.cfg)
 	return err
 }
 
-// checkSinks judges the sinks without opening any.
-func checkSinks(cfg *config.Config) ([]*sink.IndexName, error) {
+// checkSinks judges the sinks without opening any. It returns the names of the indices that events are in: all, and those of
+// the store.
+func checkSinks(cfg *config.Config) (names, own []*sink.IndexName, err error) {
 	first, err := sink.ParseIndexName(cfg.Audit.Index)
 	if err != nil {
-		return nil, fmt.Errorf("audit.index: %w", err)
+		return nil, nil, fmt.Errorf("audit.index: %w", err)
 	}
-	names := []*sink.IndexName{first}
+	names, own = []*sink.IndexName{first}, []*sink.IndexName{first}
 	for _, c := range cfg.Audit.Sinks {
 		if _, err := sinkCategories(c); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if c.Type != "index" || c.Index == "" {
+		if c.Type != "index" {
 			continue
 		}
-		name, err := sink.ParseIndexName(c.Index)
+		name, err := indexNameOf(cfg, c)
 		if err != nil {
-			return nil, fmt.Errorf("audit.sinks.%s.index: %w", c.Name, err)
+			return nil, nil, fmt.Errorf("audit.sinks.%s.index: %w", c.Name, err)
 		}
 		names = append(names, name)
+		if !c.Cluster.On() {
+			own = append(own, name)
+		}
 	}
-	return names, nil
+	return names, own, nil
+}
+
+// indexNameOf is where an index sink's events go.
+func indexNameOf(cfg *config.Config, c config.Sink) (*sink.IndexName, error) {
+	switch {
+	case c.DataStream:
+		return sink.StreamName(c.Index)
+	case c.Index == "":
+		return sink.ParseIndexName(cfg.Audit.Index)
+	}
+	return sink.ParseIndexName(c.Index)
 }
 
 func sinkCategories(c config.Sink) ([]audit.Category, error) {
@@ -123,15 +140,7 @@ func (s *Server) newSink(c config.Sink) (audit.Sink, error) {
 func (s *Server) newPlainSink(c config.Sink) (audit.Sink, error) {
 	switch c.Type {
 	case "index":
-		pattern := c.Index
-		if pattern == "" {
-			pattern = s.cfg.Audit.Index
-		}
-		name, err := sink.ParseIndexName(pattern)
-		if err != nil {
-			return nil, err
-		}
-		return sink.NewIndex(sink.IndexOptions{Name: c.Name, Cluster: s.store, Index: name})
+		return s.newIndexSink(c)
 	case "file":
 		path := c.Path
 		if !filepath.IsAbs(path) {
@@ -166,6 +175,29 @@ func (s *Server) newPlainSink(c config.Sink) (audit.Sink, error) {
 		return newKafkaSink(c)
 	}
 	return nil, fmt.Errorf("type %q is not known", c.Type)
+}
+
+// newIndexSink makes a sink of the store, or of another cluster over a connection of its own.
+func (s *Server) newIndexSink(c config.Sink) (audit.Sink, error) {
+	name, err := indexNameOf(&s.cfg, c)
+	if err != nil {
+		return nil, err
+	}
+	o := sink.IndexOptions{Name: c.Name, Cluster: s.store, Index: name}
+	if c.Cluster.On() {
+		remote, err := s.remoteOptions(&c.Cluster.Connection)
+		if err != nil {
+			return nil, fmt.Errorf("cluster.%w", err)
+		}
+		o.Timeout = time.Duration(c.Cluster.Timeout)
+		remote.RequestTimeout, remote.Gzip = o.Timeout, c.Cluster.Gzip
+		r, err := cluster.NewRemote(remote)
+		if err != nil {
+			return nil, err
+		}
+		o.Cluster, o.Close = cluster.NewClient(r), r.Close
+	}
+	return sink.NewIndex(o)
 }
 
 func newWebhookSink(c config.Sink) (audit.Sink, error) {

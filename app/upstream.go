@@ -28,22 +28,12 @@ func (s *Server) openUpstream(ctx context.Context) error {
 	if !u.On() {
 		return nil
 	}
-	o := cluster.RemoteOptions{
-		Username: u.Username, Password: string(u.Password), APIKey: string(u.APIKey),
-		ConnectTimeout: time.Duration(u.ConnectTimeout), RequestTimeout: time.Duration(u.RequestTimeout),
-		HealthInterval: time.Duration(u.HealthInterval), MaxConnections: u.MaxConnections, Log: s.log,
+	o, err := s.remoteOptions(&u.Connection)
+	if err != nil {
+		return fmt.Errorf("cluster.upstream.%w", err)
 	}
-	for _, text := range u.URLs {
-		parsed, err := url.Parse(text)
-		if err != nil {
-			return errors.New("cluster.upstream.urls: not an address")
-		}
-		o.URLs = append(o.URLs, parsed)
-	}
-	var err error
-	if o.TLS, err = upstreamTLS(u); err != nil {
-		return err
-	}
+	o.ConnectTimeout, o.RequestTimeout = time.Duration(u.ConnectTimeout), time.Duration(u.RequestTimeout)
+	o.HealthInterval, o.MaxConnections = time.Duration(u.HealthInterval), u.MaxConnections
 	if _, port, err := net.SplitHostPort(s.listener.Addr().String()); err == nil {
 		o.PublishAddress = net.JoinHostPort(publishAddress(s.listener.Addr()), port)
 	}
@@ -58,22 +48,37 @@ func (s *Server) openUpstream(ctx context.Context) error {
 	return nil
 }
 
-func upstreamTLS(u *config.Upstream) (*tls.Config, error) {
+// remoteOptions says where a cluster is and who we are there.
+func (s *Server) remoteOptions(c *config.Connection) (cluster.RemoteOptions, error) {
+	o := cluster.RemoteOptions{Username: c.Username, Password: string(c.Password), APIKey: string(c.APIKey), Log: s.log}
+	for _, text := range c.URLs {
+		parsed, err := url.Parse(text)
+		if err != nil {
+			return o, errors.New("urls: not an address")
+		}
+		o.URLs = append(o.URLs, parsed)
+	}
+	var err error
+	o.TLS, err = clientTLS(c)
+	return o, err
+}
+
+func clientTLS(u *config.Connection) (*tls.Config, error) {
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
 	if u.CAFile != "" {
 		pem, err := os.ReadFile(u.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("cluster.upstream.ca_file: %w", err)
+			return nil, fmt.Errorf("ca_file: %w", err)
 		}
 		t.RootCAs = x509.NewCertPool()
 		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("cluster.upstream.ca_file: %s holds no certificate", u.CAFile)
+			return nil, fmt.Errorf("ca_file: %s holds no certificate", u.CAFile)
 		}
 	}
 	if u.CertFile != "" {
 		pair, err := tls.LoadX509KeyPair(u.CertFile, u.KeyFile)
 		if err != nil {
-			return nil, fmt.Errorf("cluster.upstream: %w", err)
+			return nil, fmt.Errorf("cert_file: %w", err)
 		}
 		t.Certificates = []tls.Certificate{pair}
 	}
@@ -120,7 +125,7 @@ type beside struct {
 
 // inStore reports whether an index, or every index of that pattern, holds events or state of ours.
 func (s *Server) inStore(index string) bool {
-	for _, n := range s.sinks.names {
+	for _, n := range s.sinks.own {
 		if n.Match(index) || n.Wildcard() == index {
 			return true
 		}

@@ -31,6 +31,7 @@ type reader struct {
 
 	mu       sync.Mutex
 	pos      uint64 // delivered or passed over
+	offered  uint64 // what the sink may have had before, in this process or the last
 	waiting  time.Time
 	rejected uint64
 	skipped  uint64
@@ -65,6 +66,7 @@ func (t *Trail) Attach(s Sink, o SinkOptions) error {
 	if err != nil {
 		return fmt.Errorf("attach sink %s: %w", r.name, err)
 	}
+	r.offered = t.log.Last()
 	// The cursor is made now, because a full disk would not let it be made later.
 	r.pos = max(pos, t.log.First()-1)
 	if err := t.log.Commit(r.cursor, r.pos); err != nil {
@@ -191,7 +193,7 @@ func (r *reader) deliverSome(ctx context.Context, after uint64) error {
 		return err
 	}
 	if len(batch) > 0 {
-		r.offering(batch[0].Time)
+		r.offering(batch)
 		if err := r.write(ctx, batch); err != nil {
 			return err
 		}
@@ -248,10 +250,15 @@ func (r *reader) position() uint64 {
 	return r.pos
 }
 
-func (r *reader) offering(oldest time.Time) {
+// offering notes a batch that goes to the sink now, and marks what of it may have gone there before.
+func (r *reader) offering(batch []Entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.waiting = oldest
+	r.waiting = batch[0].Time
+	for i := range batch {
+		batch[i].Again = batch[i].Seq <= r.offered
+	}
+	r.offered = max(r.offered, batch[len(batch)-1].Seq)
 }
 
 func (r *reader) note(err error) {

@@ -90,6 +90,7 @@ func (s Span) cut(batch []Entry, last uint64) []Entry {
 		early := !s.From.IsZero() && e.Time.Before(s.From)
 		late := !s.To.IsZero() && !e.Time.Before(s.To)
 		if e.Seq <= last && !early && !late {
+			e.Again = true
 			kept = append(kept, e)
 		}
 	}

@@ -15,6 +15,8 @@ type Entry struct {
 	// Time and Category are those of the event.
 	Time     time.Time
 	Category Category
+	// Again says that the sink may have had the entry before: behind a failure or a start, and in a replay.
+	Again bool
 	// Doc is the event as AppendJSON wrote it. It belongs to the log and must not be changed.
 	Doc []byte
 }

@@ -164,7 +164,7 @@ func (r *reader) passed(first, last uint64) (events uint64, owed []Entry, err er
 			switch {
 			case e.Seq > last:
 			case e.Category == Gap:
-				e.Doc = bytes.Clone(e.Doc)
+				e.Doc, e.Again = bytes.Clone(e.Doc), true
 				owed = append(owed, e)
 			default:
 				events++
@@ -223,7 +223,7 @@ func (r *reader) readOwed() error {
 		return fmt.Errorf("%s: %w", r.owedPath(), err)
 	}
 	for _, e := range kept {
-		r.owed = append(r.owed, Entry{Seq: e.Seq, ID: e.ID, Time: e.Time, Category: e.Category, Doc: e.Doc})
+		r.owed = append(r.owed, Entry{Seq: e.Seq, ID: e.ID, Time: e.Time, Category: e.Category, Again: true, Doc: e.Doc})
 	}
 	return nil
 }

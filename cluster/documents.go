@@ -160,13 +160,18 @@ type SearchResult struct {
 	// Aggregations holds the answer's aggregations by name, as the cluster told them.
 	Aggregations map[string]json.RawMessage
 	TimedOut     bool
+	// FailedShards are those whose documents the result lacks.
+	FailedShards int
 }
 
 // Search runs a search over the indices; none means all. It sees writes after a refresh.
 func (c *Client) Search(ctx context.Context, indices []string, body any) (SearchResult, error) {
 	var answer struct {
 		TimedOut bool `json:"timed_out"`
-		Hits     struct {
+		Shards   struct {
+			Failed int `json:"failed"`
+		} `json:"_shards"`
+		Hits struct {
 			Total struct {
 				Value    int64  `json:"value"`
 				Relation string `json:"relation"`
@@ -185,6 +190,7 @@ func (c *Client) Search(ctx context.Context, indices []string, body any) (Search
 	r := SearchResult{
 		Total: answer.Hits.Total.Value, Exact: answer.Hits.Total.Relation == "eq",
 		Hits: make([]Hit, len(answer.Hits.Hits)), Aggregations: answer.Aggregations, TimedOut: answer.TimedOut,
+		FailedShards: answer.Shards.Failed,
 	}
 	for i, h := range answer.Hits.Hits {
 		r.Hits[i] = Hit{Doc: h.doc(), Score: h.Score, Sort: h.Sort}

@@ -24,6 +24,18 @@ func (c *Client) EnsureIndex(ctx context.Context, name string, body any) error {
 	return nil
 }
 
+// EnsureDataStream creates a data stream unless there is one of that name. Its template must be there.
+func (c *Client) EnsureDataStream(ctx context.Context, name string) error {
+	err := c.call(ctx, http.MethodPut, Path("_data_stream", name), nil, nil, nil)
+	if e, ok := errors.AsType[*Error](err); ok && e.Type == "resource_already_exists_exception" {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("creating data stream %s: %w", name, err)
+	}
+	return nil
+}
+
 // PutIndexTemplate stores a composable index template, replacing one of that name.
 func (c *Client) PutIndexTemplate(ctx context.Context, name string, body any) error {
 	if err := c.call(ctx, http.MethodPut, Path("_index_template", name), nil, body, nil); err != nil {

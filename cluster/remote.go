@@ -32,7 +32,9 @@ type RemoteOptions struct {
 	// PublishAddress is the host:port that clients which look for the cluster's nodes are told instead of the nodes' own.
 	// Empty leaves the nodes' own.
 	PublishAddress string
-	Log            *slog.Logger
+	// Gzip compresses the bodies of requests.
+	Gzip bool
+	Log  *slog.Logger
 }
 
 // Remote is a cluster over the network as an [http.Handler]: it passes requests on and says in [rest.Effects] what its
@@ -95,6 +97,9 @@ func (r *Remote) Run(ctx context.Context) error {
 		failing = err != nil
 	}
 }
+
+// Close closes the connections that nobody uses at the moment. Run does so at its end; Close is for a remote that is not run.
+func (r *Remote) Close() { r.nodes.transport.CloseIdleConnections() }
 
 // Healthy reports why requests cannot be passed on: no node takes them, or its names have never been read.
 func (r *Remote) Healthy() error {

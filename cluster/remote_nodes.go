@@ -19,7 +19,7 @@ import (
 var errNoNode = errors.New("no node of the cluster can be reached")
 
 // errCredentials says that the cluster does not know us. It is our fault, never the client's.
-var errCredentials = errors.New("the cluster refuses the credentials of cluster.upstream")
+var errCredentials = errors.New("the cluster refuses the credentials that are configured for it")
 
 // node is one address. A node that is down gets no requests while another is up.
 type node struct {

@@ -42,9 +42,13 @@ func (b *buffers) Get() []byte {
 func (b *buffers) Put(p []byte) { b.pool.Put(&p) }
 
 func (r *Remote) newProxy() *httputil.ReverseProxy {
+	var transport http.RoundTripper = r.nodes
+	if r.opts.Gzip {
+		transport = packing{transport}
+	}
 	return &httputil.ReverseProxy{
 		Rewrite:        rewrite,
-		Transport:      r.nodes,
+		Transport:      transport,
 		BufferPool:     &buffers{},
 		ModifyResponse: received,
 		ErrorLog:       slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),

@@ -241,7 +241,7 @@ func (c *Config) Validate() error {
 	if c.Audit.MaxBodyBytes > 24<<20 {
 		wrong("audit.max_body_bytes", "must be at most 24mb, so that an event fits into a frame of the log")
 	}
-	errs = append(errs, c.Audit.Sinks.validate()...)
+	errs = append(errs, c.Audit.Sinks.validate(c.HTTP.Insecure)...)
 	errs = append(errs, c.validateUpstream()...)
 	errs = append(errs, c.validateListen()...)
 	return errors.Join(errs...)
@@ -287,7 +287,7 @@ func (c *Config) readSecrets() error {
 	if err := c.Audit.Sinks.readSecrets(); err != nil {
 		return err
 	}
-	if err := c.Cluster.Upstream.readSecrets(); err != nil {
+	if err := c.Cluster.Upstream.readSecrets("cluster.upstream"); err != nil {
 		return err
 	}
 	if err := readSecretFile("notify.aws.secret_access_key", &c.Notify.AWS.SecretAccessKey, c.Notify.AWS.SecretAccessKeyFile); err != nil {

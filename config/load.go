@@ -114,7 +114,7 @@ func unknownKeys(n *yaml.Node, t reflect.Type, path string) error {
 		return nil
 	}
 	fields := map[string]reflect.Type{}
-	for f := range t.Fields() {
+	for _, f := range reflect.VisibleFields(t) {
 		fields[f.Tag.Get("yaml")] = f.Type
 	}
 	var errs []error

@@ -34,8 +34,12 @@ type Sink struct {
 	// BatchEvents bounds the events delivered at once.
 	BatchEvents int `yaml:"batch_events"`
 
-	// Index is the Joda pattern of the index, by default audit.index.
+	// Index is the Joda pattern of the index, by default audit.index; with data_stream the name of the stream.
 	Index string `yaml:"index" for:"index"`
+	// DataStream appends to a data stream instead of writing into an index of the event's day.
+	DataStream bool `yaml:"data_stream" for:"index"`
+	// Cluster is another OpenSearch or Elasticsearch that the index is in; without urls it is where the state is.
+	Cluster SinkCluster `yaml:"cluster" for:"index"`
 
 	// Path is the file that events are appended to, below the data folder unless absolute.
 	Path string `yaml:"path" for:"file"`
@@ -90,6 +94,15 @@ type Sink struct {
 	Timeout Duration `yaml:"timeout" for:"webhook syslog kafka"`
 }
 
+// SinkCluster is a cluster over the network that an index sink writes to, whatever it is that Vigil guards.
+type SinkCluster struct {
+	Connection `yaml:",inline"`
+	// Gzip compresses what is sent.
+	Gzip bool `yaml:"gzip"`
+	// Timeout ends an attempt to deliver a batch.
+	Timeout Duration `yaml:"timeout"`
+}
+
 var (
 	sinkTypes    = []string{"index", "file", "stdout", "webhook", "syslog", "kafka"}
 	sinkFormats  = []string{"native", "ecs", "ocsf"}
@@ -110,6 +123,8 @@ func DefaultSinks() Sinks {
 func defaultSink(typ string) Sink {
 	s := Sink{Type: typ, Format: "native", BatchEvents: 1000}
 	switch typ {
+	case "index":
+		s.Cluster.Timeout = Duration(30 * time.Second)
 	case "file":
 		s.MaxSize, s.MaxAge, s.Keep, s.Compress = 100<<20, Duration(24*time.Hour), 10, true
 	case "webhook":
@@ -172,13 +187,18 @@ func decodeSink(name string, n *yaml.Node) (Sink, error) {
 	if !slices.Contains(sinkTypes, typ) {
 		return Sink{}, fmt.Errorf("line %d: %s.type: %q is not one of %s", n.Line, path, typ, strings.Join(sinkTypes, ", "))
 	}
-	allowed := map[string]bool{}
+	allowed := map[string]reflect.Type{}
 	for f := range sinkFields(typ) {
-		allowed[f.Tag.Get("yaml")] = true
+		allowed[f.Tag.Get("yaml")] = f.Type
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if key := n.Content[i]; !allowed[key.Value] {
+		key := n.Content[i]
+		t, known := allowed[key.Value]
+		if !known {
 			return Sink{}, fmt.Errorf("line %d: unknown key %q: it is no setting of a sink of type %s", key.Line, path+"."+key.Value, typ)
+		}
+		if err := unknownKeys(n.Content[i+1], t, path+"."+key.Value+"."); err != nil {
+			return Sink{}, err
 		}
 	}
 	s := defaultSink(typ)
@@ -227,27 +247,27 @@ func (l Sinks) MarshalYAML() (any, error) {
 func (l Sinks) readSecrets() error {
 	for i := range l {
 		s := &l[i]
-		for _, p := range []struct {
-			key    string
-			secret *Secret
-			file   string
-		}{
-			{"secret", &s.Secret, s.SecretFile}, {"token", &s.Token, s.TokenFile}, {"password", &s.Password, s.PasswordFile},
-		} {
-			if err := readSecretFile("audit.sinks."+s.Name+"."+p.key, p.secret, p.file); err != nil {
-				return err
-			}
+		path := "audit.sinks." + s.Name
+		err := errors.Join(
+			readSecretFile(path+".secret", &s.Secret, s.SecretFile), readSecretFile(path+".token", &s.Token, s.TokenFile),
+			readSecretFile(path+".password", &s.Password, s.PasswordFile), s.Cluster.readSecrets(path+".cluster"),
+		)
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// validate reports everything that is wrong with the sinks.
-func (l Sinks) validate() []error {
+// validate reports everything that is wrong with the sinks. Insecure allows clusters without TLS beyond this machine.
+func (l Sinks) validate(insecure bool) []error {
 	var errs []error
 	for _, s := range l {
 		for _, e := range s.problems() {
 			errs = append(errs, fmt.Errorf("audit.sinks.%s.%w", s.Name, e))
+		}
+		if s.Cluster.On() {
+			errs = append(errs, s.Cluster.problems("audit.sinks."+s.Name+".cluster", insecure)...)
 		}
 	}
 	if len(l) == 0 {
@@ -271,6 +291,8 @@ func (s *Sink) problems() []error {
 	oneOf("on_full", s.OnFull, "hold", "skip")
 	check(s.BatchEvents > 0 && s.BatchEvents <= 100_000, "batch_events: must be between 1 and 100000")
 	switch s.Type {
+	case "index":
+		s.checkIndex(check)
 	case "file":
 		check(s.Path != "", "path: must not be empty")
 		check(s.MaxSize > 0 && s.MaxAge > 0, "max_size and max_age: must be more than zero")
@@ -299,6 +321,15 @@ func (s *Sink) problems() []error {
 		check(s.Timeout > 0, "timeout: must be more than zero")
 	}
 	return errs
+}
+
+func (s *Sink) checkIndex(check func(ok bool, format string, args ...any)) {
+	check(!s.DataStream || s.Index != "", "index: needed with data_stream, whose name it is")
+	check(s.Cluster.Timeout > 0, "cluster.timeout: must be more than zero")
+	off := s.Cluster
+	off.URLs = nil
+	check(s.Cluster.On() || reflect.DeepEqual(off, defaultSink("index").Cluster),
+		"cluster.urls: needed for the other settings of cluster")
 }
 
 func (s *Sink) checkWebhook(check func(ok bool, format string, args ...any)) {

@@ -28,6 +28,13 @@ func TestSinksNameWhatIsWrong(t *testing.T) {
 		}
 	}
 	f("    a: {type: index}\n", "")
+	f("    a: {type: index, index: logs-audit, data_stream: true, cluster: {urls: ['https://n-1:9200'], api_key: k, ca_file: c, gzip: true}}\n", "")
+	f("    a: {type: index, data_stream: true}\n", "audit.sinks.a.index: needed with data_stream")
+	f("    a: {type: index, cluster: {username: u, password: p}}\n", "audit.sinks.a.cluster.urls: needed for the other settings")
+	f("    a: {type: index, cluster: {urls: ['http://n-1:9200']}}\n", "audit.sinks.a.cluster.urls: n-1:9200 would send requests in the clear")
+	f("    a: {type: index, cluster: {urls: ['https://n-1:9200'], username: u}}\n", "audit.sinks.a.cluster: username and password")
+	f("    a: {type: index, cluster: {urls: ['https://n-1:9200'], timeout: 0s}}\n", "audit.sinks.a.cluster.timeout: must be more")
+	f("    a:\n      type: index\n      cluster:\n        url: x\n", `line 6: unknown key "audit.sinks.a.cluster.url"`)
 	f("    a: {type: file, path: a.json, max_size: 1mb, keep: 0, compress: false}\n", "")
 	f("    a: {type: webhook, url: 'https://h/x', secret: s, headers: {X-A: b}}\n", "")
 	f("    a: {type: syslog, address: 'h:6514'}\n", "")
@@ -101,6 +108,13 @@ func TestSecretsOfSinks(t *testing.T) {
 	}
 	if strings.Contains(string(dump), "brokers") {
 		t.Errorf("the dump has settings of other types:\n%s", dump)
+	}
+	c, err = load("type: index, cluster: {urls: ['https://h'], username: u, password_file: " + secret + "}")
+	if err != nil || c.Audit.Sinks[0].Cluster.Password != "canary-1" {
+		t.Errorf("got error %v, cluster %+v", err, c.Audit.Sinks)
+	}
+	if dump, err := c.Dump(); err != nil || strings.Contains(string(dump), "canary") || !strings.Contains(string(dump), "password_file") {
+		t.Errorf("the dump shows secrets or lacks settings (%v):\n%s", err, dump)
 	}
 	if _, err := load("type: webhook, url: 'https://h', secret: x, secret_file: " + secret); err == nil {
 		t.Error("a secret and its file were accepted together")

@@ -1,33 +1,17 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"net/url"
 	"reflect"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// Upstream is a cluster over the network that Vigil guards instead of its own engine. It is on when URLs is set.
+// Upstream is a cluster over the network that Vigil guards instead of its own engine. It is on when URLs is set. The user needs
+// every right that is given to somebody here.
 type Upstream struct {
-	// URLs are the nodes, such as https://node-1:9200. They are tried in turn.
-	URLs []string `yaml:"urls"`
-	// Username and Password are who the cluster believes to be calling. The user needs every right that is given to
-	// somebody here.
-	Username     string `yaml:"username"`
-	Password     Secret `yaml:"password"`
-	PasswordFile string `yaml:"password_file"`
-	// APIKey stands for them: the base64 form.
-	APIKey     Secret `yaml:"api_key"`
-	APIKeyFile string `yaml:"api_key_file"`
-	// CertFile and KeyFile are the client certificate, CAFile the authorities that the nodes' must descend from; by default
-	// those of the system.
-	CertFile string `yaml:"cert_file"`
-	KeyFile  string `yaml:"key_file"`
-	CAFile   string `yaml:"ca_file"`
+	Connection `yaml:",inline"`
 	// ConnectTimeout bounds making a connection, TLS included. RequestTimeout bounds the wait for an answer to begin: 504.
 	ConnectTimeout Duration `yaml:"connect_timeout"`
 	RequestTimeout Duration `yaml:"request_timeout"`
@@ -44,9 +28,6 @@ func DefaultUpstream() Upstream {
 		HealthInterval: Duration(time.Second), MaxConnections: 1000,
 	}
 }
-
-// On reports whether there is an upstream.
-func (u *Upstream) On() bool { return len(u.URLs) > 0 }
 
 // UnmarshalYAML reads the settings of the store, or its place alone.
 func (s *Store) UnmarshalYAML(n *yaml.Node) error {
@@ -76,22 +57,7 @@ func (c *Config) validateUpstream() []error {
 		}
 		return errs
 	}
-	secure := true
-	for _, s := range u.URLs {
-		p, err := url.Parse(s)
-		if err != nil || p.Scheme != "http" && p.Scheme != "https" || p.Hostname() == "" || p.RawQuery != "" || p.Fragment != "" {
-			wrong("cluster.upstream.urls: %s", notURL(s, p))
-			continue
-		}
-		if p.User != nil {
-			wrong("cluster.upstream.urls: credentials belong into username and password_file, not into the address of %s", p.Host)
-		}
-		secure = secure && p.Scheme == "https"
-		if p.Scheme == "http" && !isLoopback(p.Hostname()) && !c.HTTP.Insecure {
-			wrong("cluster.upstream.urls: %s would send requests in the clear beyond this machine; use https, or --insecure if you mean it", p.Host)
-		}
-	}
-	errs = append(errs, u.validateCredentials(secure)...)
+	errs = append(errs, u.problems("cluster.upstream", c.HTTP.Insecure)...)
 	for key, d := range map[string]Duration{
 		"connect_timeout": u.ConnectTimeout, "request_timeout": u.RequestTimeout, "health_interval": u.HealthInterval,
 	} {
@@ -103,48 +69,4 @@ func (c *Config) validateUpstream() []error {
 		wrong("cluster.upstream.max_connections: must be more than zero")
 	}
 	return errs
-}
-
-// notURL describes an address without what may be a password in it.
-func notURL(s string, p *url.URL) string {
-	if p == nil || p.User != nil {
-		return "not an address such as https://node-1:9200"
-	}
-	return fmt.Sprintf("%q is not an address such as https://node-1:9200", s)
-}
-
-func (u *Upstream) validateCredentials(secure bool) []error {
-	var errs []error
-	wrong := func(text string) {
-		errs = append(errs, errors.New("cluster.upstream: "+text))
-	}
-	if (u.Username == "") != (u.Password == "") {
-		wrong("username and password (or password_file) are needed together")
-	}
-	if u.APIKey != "" && u.Username != "" {
-		wrong("username and api_key exclude each other")
-	}
-	if (u.CertFile == "") != (u.KeyFile == "") {
-		wrong("cert_file and key_file are needed together")
-	}
-	if strings.Contains(u.Username, ":") {
-		wrong("username must not hold a colon")
-	}
-	if !secure && (u.CertFile != "" || u.CAFile != "") {
-		wrong("cert_file and ca_file need https")
-	}
-	return errs
-}
-
-// readSecrets replaces *_file settings by what the files hold.
-func (u *Upstream) readSecrets() error {
-	for _, s := range []struct {
-		name, file string
-		value      *Secret
-	}{{"password", u.PasswordFile, &u.Password}, {"api_key", u.APIKeyFile, &u.APIKey}} {
-		if err := readSecretFile("cluster.upstream."+s.name, s.value, s.file); err != nil {
-			return err
-		}
-	}
-	return nil
 }

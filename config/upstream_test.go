@@ -73,7 +73,7 @@ func TestUpstreamSecretsComeFromFilesAndStayHidden(t *testing.T) {
 		t.Errorf("the dump shows the password: %v\n%s", err, dump)
 	}
 	c.Cluster.Upstream.Password = "x"
-	if err := c.Cluster.Upstream.readSecrets(); err == nil {
+	if err := c.Cluster.Upstream.readSecrets("cluster.upstream"); err == nil {
 		t.Error("password and password_file together must be an error")
 	}
 }

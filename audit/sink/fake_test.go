@@ -24,16 +24,20 @@ type fakeCluster struct {
 	templates  map[string]any
 	indices    map[string]bool
 	docs       []sinktest.Delivery
-	in         map[string]string // index by id
+	in         map[string]string // index by id, the last one
+	held       map[string]bool   // index and id
 	bulks      int
 	aliases    map[string]string // index by alias
 	late       bool              // the aliases are not there yet when they are looked for
+	searches   int
+	unsure     func(http.ResponseWriter) // answers a bulk that was carried out
 }
 
 func newFake() *fakeCluster {
 	return &fakeCluster{
 		autoCreate: true, poison: map[string]bool{}, items: map[string]cluster.Error{}, templates: map[string]any{},
 		indices: map[string]bool{}, in: map[string]string{}, aliases: map[string]string{},
+		held: map[string]bool{},
 	}
 }
 
@@ -57,8 +61,15 @@ func (f *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case r.URL.Path == "/_bulk" && f.maxBytes > 0 && len(body) > f.maxBytes:
 		status, answer = http.StatusRequestEntityTooLarge, "too large"
+	case r.URL.Path == "/_bulk" && f.unsure != nil:
+		f.bulk(body)
+		f.unsure(w)
+		return
 	case r.URL.Path == "/_bulk":
 		answer = f.bulk(body)
+	case strings.HasSuffix(r.URL.Path, "/_refresh"):
+	case strings.HasSuffix(r.URL.Path, "/_search"):
+		answer = f.search(body)
 	default:
 		f.indices[r.URL.Path[1:]] = true
 	}
@@ -96,18 +107,38 @@ func (f *fakeCluster) bulk(body []byte) any {
 	return map[string]any{"errors": true, "items": items}
 }
 
+// search answers a query by ids over everything, as behind an alias or in a stream.
+func (f *fakeCluster) search(body []byte) any {
+	f.searches++
+	var q struct {
+		Query struct {
+			IDs struct {
+				Values []string `json:"values"`
+			} `json:"ids"`
+		} `json:"query"`
+	}
+	_ = json.Unmarshal(body, &q)
+	hits := []any{}
+	for _, id := range q.Query.IDs.Values {
+		if index := f.in[id]; index != "" {
+			hits = append(hits, map[string]any{"_index": index, "_id": id})
+		}
+	}
+	return map[string]any{"_shards": map[string]any{"failed": 0}, "hits": map[string]any{"hits": hits}}
+}
+
 func (f *fakeCluster) create(index, id string, doc []byte) *cluster.Error {
 	switch e, ok := f.items[id]; {
 	case ok:
 		return &e
 	case !f.autoCreate && !f.indices[index]:
 		return &cluster.Error{Status: 404, Type: "index_not_found_exception", Reason: "no such index"}
-	case f.in[id] != "":
+	case f.held[index+"/"+id]:
 		return &cluster.Error{Status: 409, Type: "version_conflict_engine_exception", Reason: "exists"}
 	case f.poison[id] || len(f.templates) == 0 || !takes(doc):
 		return &cluster.Error{Status: 400, Type: "mapper_parsing_exception", Reason: "no"}
 	}
-	f.in[id] = index
+	f.in[id], f.held[index+"/"+id] = index, true
 	f.docs = append(f.docs, sinktest.Delivery{ID: id, Doc: string(doc)})
 	return nil
 }

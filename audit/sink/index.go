@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"vigil/audit"
 	"vigil/cluster"
@@ -22,7 +23,10 @@ type Cluster interface {
 	Bulk(ctx context.Context, ops []cluster.BulkOp) ([]cluster.BulkResult, error)
 	EnsureIndex(ctx context.Context, name string, body any) error
 	PutIndexTemplate(ctx context.Context, name string, body any) error
+	EnsureDataStream(ctx context.Context, name string) error
 	AliasTargets(ctx context.Context, name string) ([]string, error)
+	Refresh(ctx context.Context, indices ...string) error
+	Search(ctx context.Context, indices []string, body any) (cluster.SearchResult, error)
 }
 
 // IndexOptions says where events are indexed. Cluster and Index are required.
@@ -31,17 +35,23 @@ type IndexOptions struct {
 	Name    string
 	Cluster Cluster
 	Index   *IndexName
+	// Timeout ends an attempt to deliver a batch; 0 means no bound.
+	Timeout time.Duration
+	// Close, if there is one, is called when the sink is closed.
+	Close func()
 	// OnDelivered is told of entries that an index holds now, in batches, in order; of some more than once.
 	OnDelivered func(index string, entries []audit.Entry)
 }
 
-// Index writes events into indices named after the events' own times. It creates documents under the entries' ids, so what
-// comes twice is there once.
+// Index writes events into indices named after the events' own times, or into a data stream. It creates documents under the
+// entries' ids, so what comes twice is there once. Where a rollover may have put another index behind the name meanwhile, it
+// looks for what may have come before: see series.go.
 type Index struct {
 	o         IndexOptions
 	templated bool
-	// own is the last name that was found not to be somebody's alias.
-	own string
+	// own is the last name that was found not to be somebody's alias, and series whether there is more than one index behind it.
+	own    string
+	series bool
 }
 
 // NewIndex returns the sink. It talks to the cluster when the first events come.
@@ -61,11 +71,21 @@ func NewIndex(o IndexOptions) (*Index, error) {
 // Name implements [audit.Sink].
 func (s *Index) Name() string { return s.o.Name }
 
-// Close implements [audit.Sink]. The cluster's client is not the sink's to close.
-func (s *Index) Close() error { return nil }
+// Close implements [audit.Sink].
+func (s *Index) Close() error {
+	if s.o.Close != nil {
+		s.o.Close()
+	}
+	return nil
+}
 
 // Write indexes a batch. The template comes first, because an index that was made without it would keep its mapping.
 func (s *Index) Write(ctx context.Context, batch []audit.Entry) error {
+	if s.o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.o.Timeout)
+		defer cancel()
+	}
 	if !s.templated {
 		name, body := Template(s.o.Index)
 		if err := s.o.Cluster.PutIndexTemplate(ctx, name, body); err != nil {
@@ -73,12 +93,21 @@ func (s *Index) Write(ctx context.Context, batch []audit.Entry) error {
 		}
 		s.templated = true
 	}
+	var lookups []audit.Entry
 	for _, e := range batch {
 		if err := s.check(ctx, s.o.Index.Format(e.Time)); err != nil {
 			return err
 		}
+		if s.series && e.Again {
+			lookups = append(lookups, e)
+		}
 	}
-	rejected, err := s.write(ctx, batch)
+	there, err := s.find(ctx, lookups)
+	if err != nil {
+		return fmt.Errorf("look for events that may be indexed already: %w", err)
+	}
+	s.tell(there)
+	rejected, err := s.write(ctx, without(batch, there))
 	if err != nil {
 		return fmt.Errorf("index audit events: %w", err)
 	}
@@ -94,28 +123,38 @@ func (s *Index) check(ctx context.Context, name string) error {
 	if name == s.own {
 		return nil
 	}
+	if s.o.Index.stream {
+		s.own, s.series = name, true
+		return nil
+	}
 	targets, err := s.o.Cluster.AliasTargets(ctx, name)
 	if err != nil {
 		return fmt.Errorf("index audit events: %w", err)
 	}
 	for _, target := range targets {
-		if !belongs(target, name) {
+		if !s.belongs(target, name) {
 			return fmt.Errorf("index audit events: the name %s is an alias of %s: remove the alias", name, target)
 		}
 	}
-	s.own = name
+	s.own, s.series = name, len(targets) > 0
 	return nil
 }
 
 // belongs reports whether a concrete index is where events of that name are to be: it has the name, or is one of a series that
-// a rollover makes, the name with a number behind it.
-func belongs(index, name string) bool {
+// a rollover makes, the name with a number behind it, or is behind the data stream.
+func (s *Index) belongs(index, name string) bool {
+	if s.o.Index.stream {
+		return s.o.Index.Match(index)
+	}
 	number, cut := strings.CutPrefix(index, name+"-")
 	return index == name || cut && number != "" && strings.Trim(number, "0123456789") == ""
 }
 
 // write sends a batch in one request, or in two halves if the cluster does not take it as one.
 func (s *Index) write(ctx context.Context, batch []audit.Entry) ([]audit.Rejection, error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
 	results, err := s.o.Cluster.Bulk(ctx, s.operations(batch))
 	if e, ok := errors.AsType[*cluster.Error](err); ok && refusesWhole(e) {
 		if len(batch) == 1 {
@@ -160,7 +199,7 @@ func (s *Index) judge(ctx context.Context, batch []audit.Entry, results []cluste
 	for i, r := range results {
 		taken := r.Err == nil || r.Err.Status == http.StatusConflict
 		switch name := s.o.Index.Format(batch[i].Time); {
-		case taken && r.Index != "" && !belongs(r.Index, name):
+		case taken && r.Index != "" && !s.belongs(r.Index, name):
 			// Somebody made the alias after it was looked for.
 			s.own = ""
 			again = fmt.Errorf("events for %s were indexed into %s", name, r.Index)
@@ -170,7 +209,7 @@ func (s *Index) judge(ctx context.Context, batch []audit.Entry, results []cluste
 			rejected = append(rejected, audit.Rejection{Entry: batch[i], Reason: r.Err.Error()})
 		case r.Err.Type == "index_not_found_exception":
 			// Indices are not created on the way here: the cluster has action.auto_create_index off.
-			again = errors.Join(r.Err, s.o.Cluster.EnsureIndex(ctx, name, nil))
+			again = errors.Join(r.Err, s.ensure(ctx, name))
 		default:
 			again = r.Err
 		}
@@ -180,13 +219,21 @@ func (s *Index) judge(ctx context.Context, batch []audit.Entry, results []cluste
 	return rejected, errors.Join(again, err)
 }
 
+func (s *Index) ensure(ctx context.Context, name string) error {
+	if s.o.Index.stream {
+		return s.o.Cluster.EnsureDataStream(ctx, name)
+	}
+	return s.o.Cluster.EnsureIndex(ctx, name, nil)
+}
+
 // hopeless tells a document that the index will never take from an index that takes none at the moment.
 func hopeless(e *cluster.Error) bool {
 	if e.Status != http.StatusBadRequest {
 		return false
 	}
-	// The cluster has too many shards, or somebody closed the index.
-	return e.Type != "validation_exception" && e.Type != "index_closed_exception"
+	// The cluster has too many shards, or somebody closed the index or left an alias without an index to write to.
+	return e.Type != "validation_exception" && e.Type != "index_closed_exception" &&
+		!strings.HasPrefix(e.Reason, "no write index is defined")
 }
 
 // rescue offers rejected events with the names that clients chose rewritten, see [safeNames].

@@ -16,8 +16,9 @@ const DefaultIndex = "'security-auditlog-'YYYY.MM.dd"
 // text in single quotes (” is a quote), and runs of the letters Y or y (year), x (year of the week), M (month), w (week),
 // d (day), D (day of the year), H (hour), written with at least as many digits as letters. Times count in UTC.
 type IndexName struct {
-	parts []namePart
-	names *regexp.Regexp
+	parts  []namePart
+	names  *regexp.Regexp
+	stream bool
 }
 
 // namePart is a literal, or a number if letter is set.
@@ -49,6 +50,19 @@ func ParseIndexName(pattern string) (*IndexName, error) {
 		return nil, fmt.Errorf("index name pattern %q: %w", pattern, err)
 	}
 	return n, nil
+}
+
+// StreamName is the name of a data stream. Names match that are it or an index behind it.
+func StreamName(name string) (*IndexName, error) {
+	if err := checkIndexName(name); err != nil {
+		return nil, fmt.Errorf("data stream: %w", err)
+	}
+	// Elasticsearch puts the day before the number.
+	names, err := regexp.Compile(`\A(` + regexp.QuoteMeta(name) + `|\.ds-` + regexp.QuoteMeta(name) + `-([0-9.]{10}-)?[0-9]{6,})\z`)
+	if err != nil {
+		return nil, fmt.Errorf("data stream %q: %w", name, err)
+	}
+	return &IndexName{parts: []namePart{{literal: name}}, names: names, stream: true}, nil
 }
 
 func (n *IndexName) parse(pattern string) error {
@@ -160,7 +174,7 @@ func (p namePart) value(t time.Time) int {
 	}
 }
 
-// Match reports whether a name is one of those that Format makes.
+// Match reports whether a name is one of those that Format makes, or an index of the data stream.
 func (n *IndexName) Match(name string) bool { return n.names.MatchString(name) }
 
 // Wildcard is the index pattern that covers the names: from the first number to the last one "*".

@@ -51,7 +51,7 @@ var keywords = []string{
 func Template(n *IndexName) (name string, body any) {
 	wildcard := n.Wildcard()
 	name = "vigil-" + strings.Trim(strings.ReplaceAll(wildcard, "*", ""), ".-_")
-	return name, object{
+	template := object{
 		"index_patterns": []string{wildcard},
 		"priority":       200,
 		"version":        1,
@@ -66,6 +66,10 @@ func Template(n *IndexName) (name string, body any) {
 			},
 		},
 	}
+	if n.stream {
+		template["data_stream"] = object{}
+	}
+	return name, template
 }
 
 func properties() object {
