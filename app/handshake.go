@@ -32,7 +32,7 @@ type handshakes struct {
 	net.Listener
 	config  *tls.Config
 	timeout time.Duration
-	failed  func(error)
+	failed  func(net.Addr, error)
 
 	ready  chan net.Conn // never closed: handshakes may still be sending
 	slots  chan struct{}
@@ -48,7 +48,7 @@ type handshakes struct {
 }
 
 // newHandshakes listens on l until it is closed. Failed is told of every handshake that did not come about.
-func newHandshakes(l net.Listener, config *tls.Config, timeout time.Duration, failed func(error)) *handshakes {
+func newHandshakes(l net.Listener, config *tls.Config, timeout time.Duration, failed func(net.Addr, error)) *handshakes {
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &handshakes{
 		Listener: l, config: config, timeout: timeout, failed: failed,
@@ -160,7 +160,7 @@ func (h *handshakes) shake(ctx context.Context, raw net.Conn) {
 		_ = raw.Close()
 		// Who connects and says nothing (a port scan, a health check) has failed at nothing, nor who was under way at the end.
 		if !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
-			h.failed(err)
+			h.failed(raw.RemoteAddr(), err)
 		}
 		return
 	}

@@ -39,7 +39,7 @@ func TestHandshakesTellFailuresAndGoOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	failures := make(chan error, 4)
-	h := newHandshakes(l, &tls.Config{Certificates: []tls.Certificate{testCertificate(t)}}, 10*time.Second, func(err error) { failures <- err })
+	h := newHandshakes(l, &tls.Config{Certificates: []tls.Certificate{testCertificate(t)}}, 10*time.Second, func(_ net.Addr, err error) { failures <- err })
 	accepted := make(chan net.Conn, 1)
 	go func() {
 		defer close(accepted)
@@ -113,7 +113,7 @@ type from struct {
 
 func (c from) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(c.addr), Port: 1} }
 
-func startScripted(t *testing.T, failed func(error)) (*handshakes, *scripted) {
+func startScripted(t *testing.T, failed func(net.Addr, error)) (*handshakes, *scripted) {
 	t.Helper()
 	s := &scripted{accepts: make(chan func() (net.Conn, error)), closed: make(chan struct{})}
 	return newHandshakes(s, &tls.Config{}, 10*time.Second, failed), s
@@ -121,7 +121,7 @@ func startScripted(t *testing.T, failed func(error)) (*handshakes, *scripted) {
 
 func TestHandshakesOutlastRunningOutOfFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, s := startScripted(t, func(err error) { t.Errorf("told %v", err) })
+		h, s := startScripted(t, func(_ net.Addr, err error) { t.Errorf("told %v", err) })
 		want := []time.Duration{0, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond}
 		for _, d := range want {
 			began := time.Now()
@@ -146,7 +146,7 @@ func TestHandshakesOutlastRunningOutOfFiles(t *testing.T) {
 }
 
 func TestHandshakesEndWithAnErrorThatStays(t *testing.T) {
-	h, s := startScripted(t, func(error) {})
+	h, s := startScripted(t, func(net.Addr, error) {})
 	s.accepts <- func() (net.Conn, error) { return nil, syscall.EINVAL }
 	if _, err := h.Accept(); !errors.Is(err, syscall.EINVAL) {
 		t.Errorf("got %v, want the listener's error", err)
@@ -156,7 +156,7 @@ func TestHandshakesEndWithAnErrorThatStays(t *testing.T) {
 
 func TestSilentConnectionsOfOneAddressLeaveRoomForOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, s := startScripted(t, func(err error) { t.Errorf("told %v", err) })
+		h, s := startScripted(t, func(_ net.Addr, err error) { t.Errorf("told %v", err) })
 		var clients []net.Conn
 		dial := func(addr string) net.Conn {
 			client, server := net.Pipe()
@@ -194,7 +194,7 @@ func TestSilentConnectionsOfOneAddressLeaveRoomForOthers(t *testing.T) {
 
 func TestCloseWithEveryHandshakeUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, s := startScripted(t, func(err error) { t.Errorf("told %v", err) })
+		h, s := startScripted(t, func(_ net.Addr, err error) { t.Errorf("told %v", err) })
 		for i := range maxHandshakes + 1 {
 			client, server := net.Pipe()
 			defer client.Close()
@@ -216,7 +216,7 @@ func TestCloseWhileHandshakesEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h := newHandshakes(l, config, 10*time.Second, func(error) {})
+		h := newHandshakes(l, config, 10*time.Second, func(net.Addr, error) {})
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {

@@ -17,7 +17,7 @@ import (
 
 // listen opens the listener of the cluster API, with TLS if there is a certificate. Failed is told of TLS handshakes that did
 // not come about.
-func listen(ctx context.Context, cfg config.HTTP, failed func(error)) (net.Listener, error) {
+func listen(ctx context.Context, cfg config.HTTP, failed func(net.Addr, error)) (net.Listener, error) {
 	tlsConfig, err := tlsConfig(cfg.TLS)
 	if err != nil {
 		return nil, err

@@ -85,6 +85,9 @@ func recoveredEvent(in audit.Intent, index string) *audit.Event {
 		Time: in.Time, Category: audit.DocWrite, Origin: in.Origin, RemoteAddress: in.RemoteAddress, EffectiveUser: in.User,
 		DocID: in.DocID, Indices: []string{index}, Resolved: []string{index},
 	}
+	if in.RequestID != "" {
+		e.Request = &audit.Request{ID: in.RequestID}
+	}
 	if len(in.Expects) > 0 {
 		e.Category = in.Expects[0]
 	}

@@ -173,12 +173,12 @@ func (s *Server) openListener(ctx context.Context) error {
 }
 
 // tlsFailed records a connection that failed before it had a request.
-func (s *Server) tlsFailed(cause error) {
+func (s *Server) tlsFailed(from net.Addr, cause error) {
 	g := s.serving.Load()
 	if g == nil {
 		return // not open for requests yet
 	}
-	if err := g.TLSFailed(context.Background(), cause); err != nil {
+	if err := g.TLSFailed(context.Background(), from, cause); err != nil {
 		s.log.Error("a failed TLS handshake was not recorded", "error", err)
 	}
 }
@@ -242,7 +242,7 @@ func (s *Server) openGateway(context.Context) error {
 		Indices: guarded, Dialect: guarded, Cluster: guarded, Log: s.log, Node: s.self.ID, ClusterName: s.cfg.ClusterName,
 		SecurityIndex: securityIndex, ConfigType: security.ConfigType, TrustedProxies: s.proxies,
 		MaxContentLength: int64(s.cfg.HTTP.MaxContentLength), MaxInFlight: int64(s.cfg.HTTP.MaxInFlight), Done: metrics.done,
-		ReadDerived: s.cfg.Compliance.ReadDerived,
+		ReadDerived: s.cfg.Compliance.ReadDerived, Extended: s.cfg.Audit.Format == "extended", Outcomes: gateway.Outcomes(s.cfg.Audit.Outcomes),
 	})
 	s.serving.Store(s.gateway)
 	return err

@@ -137,6 +137,12 @@ func (p *Policy) DescribeWrite(e *Event, before, after json.RawMessage) {
 		p.setBody(e, string(after))
 		return
 	}
+	p.DescribeChange(e, before, after)
+}
+
+// DescribeChange puts into a write event the difference to the document before, whatever the configuration says: in the
+// extended format a change of users, roles or the audit configuration always tells what it changed.
+func (p *Policy) DescribeChange(e *Event, before, after json.RawMessage) {
 	diff, err := Diff(before, after)
 	if err != nil {
 		// Without a readable document before, the new one is all that can be told; it was parsed when it was stored.

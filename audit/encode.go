@@ -54,6 +54,7 @@ func AppendJSON(dst []byte, n *Node, e *Event) []byte {
 	w.text("audit_request_exception_stacktrace", e.Exception)
 	w.text("audit_trace_task_id", e.TaskID)
 	w.text("audit_trace_task_parent_id", e.ParentTaskID)
+	w.extended(e)
 	w.ours(e)
 	w.text("audit_cluster_name", n.Cluster)
 	w.text("audit_node_id", n.ID)

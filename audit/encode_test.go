@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -120,6 +121,49 @@ func TestEncodedEvent(t *testing.T) {
 		`"audit_rest_request_params":{"a":"<>&","b":""},"audit_rest_request_headers":{},` +
 		`"audit_request_body":"a\"b\\\n\u0001` + "\uFFFD€" + `","audit_vigil_recovered":"true",` +
 		`"audit_vigil_body":{"length":7,"sha256":"ab"},"audit_cluster_name":"c","audit_format_version":4}`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("encoded event differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestEncodedExtendedEvent(t *testing.T) {
+	hits, no := int64(3), int64(0)
+	e := &Event{
+		Category: RequestOutcome,
+		Request: &Request{
+			ID: "r", TraceID: "t", SpanID: "s", UserAgent: "u", AuthMethod: "basic", Roles: []string{"a", "b"}, BackendRoles: []string{"c"},
+			SocketAddress: "10.0.0.1", Forwarded: "10.0.0.2",
+		},
+		Outcome: &Outcome{
+			Status: 200, Took: 1234567 * time.Nanosecond, RequestBytes: 5, ResponseBytes: 6, Hits: &hits, Documents: &no, Failed: 1,
+			ErrorType: "x", Gone: true,
+		},
+	}
+	var names []string
+	for i := range 150 {
+		names = append(names, fmt.Sprintf("logs-%03d", 149-i))
+	}
+	e.SetResolved(names)
+	got := decodeObject(t, AppendJSON(nil, &Node{}, e))
+	head, ok := got["audit_trace_resolved_indices"].([]any)
+	if !ok || len(head) != 100 || head[0] != "logs-000" || names[0] != "logs-149" {
+		t.Errorf("resolved indices are %v", head)
+	}
+	for _, name := range []string{"@timestamp", "audit_trace_resolved_indices"} {
+		delete(got, name)
+	}
+	want := map[string]any{
+		"audit_category": "REQUEST_OUTCOME", "audit_format_version": json.Number("4"), "audit_vigil_resolved_count": json.Number("150"),
+		// for i in $(seq -f %03g 0 149); do echo logs-$i; done | sha256sum
+		"audit_vigil_resolved_sha256": "8e9a4433b8e658836bbf9e5b78da7d997c794382b06bed06c57c03a60a1d85ba",
+		"audit_request_id":            "r", "audit_vigil_trace_id": "t", "audit_vigil_span_id": "s", "audit_request_user_agent": "u",
+		"audit_request_auth_method": "basic", "audit_request_user_roles": []any{"a", "b"}, "audit_vigil_user_backend_roles": []any{"c"},
+		"audit_vigil_socket_address": "10.0.0.1", "audit_vigil_forwarded_address": "10.0.0.2",
+		"audit_vigil_response_status": json.Number("200"), "audit_vigil_took_ms": json.Number("1.234"),
+		"audit_vigil_request_bytes": json.Number("5"), "audit_vigil_response_bytes": json.Number("6"), "audit_vigil_hits": json.Number("3"),
+		"audit_vigil_documents": json.Number("0"), "audit_vigil_failed_items": json.Number("1"), "audit_vigil_error_type": "x",
+		"audit_vigil_client_gone": true,
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("encoded event differs (-want +got):\n%s", diff)
 	}

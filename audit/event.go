@@ -108,6 +108,9 @@ type Event struct {
 	Cut            *Cut            // audit_vigil_body; set by the trail
 	Gap            *Missing        // audit_vigil_gap; set by the trail on events of category Gap
 	Skipped        *Skipped        // audit_vigil_skipped; set by the trail on events of category Gap
+	Request        *Request        // of the extended format
+	ResolvedSum    *ListSum        // of the extended format, see SetResolved
+	Outcome        *Outcome        // on events of category RequestOutcome
 }
 
 // Cut tells of the text that the limit audit.max_body_bytes took from an event: the length in bytes and the SHA-256 in hex

@@ -24,7 +24,8 @@ type Intent struct {
 	Path          string     `json:"path,omitempty"`
 	Index         string     `json:"index,omitempty"`
 	DocID         string     `json:"doc_id,omitempty"`
-	Expects       []Category `json:"expects,omitempty"` // the events that the outcome may be
+	RequestID     string     `json:"request_id,omitempty"` // in the extended format
+	Expects       []Category `json:"expects,omitempty"`    // the events that the outcome may be
 
 	token uint64
 	seq   uint64
@@ -82,6 +83,7 @@ func appendIntent(b []byte, in *Intent) []byte {
 	w.text("path", in.Path)
 	w.text("index", in.Index)
 	w.text("doc_id", in.DocID)
+	w.text("request_id", in.RequestID)
 	if len(in.Expects) > 0 {
 		w.name("expects")
 		w.b = append(w.b, '[')

@@ -164,6 +164,13 @@ func (p *Policy) ignoresRequest(action, requestType string) bool {
 	return p.ignoreRequests.matchKnown(action) || p.ignoreRequests.matchKnown(requestType)
 }
 
+// WantsOutcome reports whether it may be told how a request ended of which no other event is kept. Empty strings stand for
+// what is not known of it.
+func (p *Policy) WantsOutcome(user, path, action, requestType string) bool {
+	return p.config.Enabled && !p.ignoreUsers.matchKnown(user) && (path == "" || !p.ignoreRequests.Match(path)) &&
+		!p.ignoresRequest(action, requestType)
+}
+
 // LogsBody reports whether events of the REST and transport layers carry bodies.
 func (p *Policy) LogsBody() bool { return p.config.Audit.LogRequestBody }
 

@@ -94,6 +94,11 @@ type Security struct {
 type Audit struct {
 	// OnFailure is refuse (503 while events cannot be recorded) or allow (serve and count the gap).
 	OnFailure string `yaml:"on_failure"`
+	// Format is opensearch (the fields of OpenSearch 2.19 exactly) or extended (more about the request, and how it ended).
+	Format string `yaml:"format"`
+	// Outcomes says which requests have an event that tells how they ended, in the extended format: audited (those of which
+	// some other event is kept), all (of every user and request that is not ignored) or none.
+	Outcomes string `yaml:"outcomes"`
 	// Index is the Joda pattern of the index that events are delivered to, by the event's own time.
 	Index string `yaml:"index"`
 	// MaxBodyBytes cuts longer request bodies in events; the event then says the full length and digest.
@@ -164,6 +169,8 @@ func Default() Config {
 		},
 		Audit: Audit{
 			OnFailure:    "refuse",
+			Format:       "opensearch",
+			Outcomes:     "audited",
 			Index:        "'security-auditlog-'YYYY.MM.dd",
 			MaxBodyBytes: 4 << 20,
 			Log:          AuditLog{Keep: Duration(24 * time.Hour)},
@@ -213,6 +220,8 @@ func (c *Config) Validate() error {
 		wrong("cluster.embedded.path", "must not be empty")
 	}
 	oneOf("audit.on_failure", c.Audit.OnFailure, "refuse", "allow")
+	oneOf("audit.format", c.Audit.Format, "opensearch", "extended")
+	oneOf("audit.outcomes", c.Audit.Outcomes, "audited", "all", "none")
 	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf("log.format", c.Log.Format, "text", "json")
 	networks("http.trusted_proxies", c.HTTP.TrustedProxies)

@@ -27,6 +27,7 @@ func (x *exchange) authenticate(known *authn.Principal, unknown error) error {
 		return &plain{status: http.StatusForbidden, json: map[string]any{"error": map[string]any{"status": "error", "reason": reason}}}
 	}
 	x.roles = x.evaluator.Roles(p, x.remote)
+	x.describeCaller()
 	return nil
 }
 
@@ -43,6 +44,7 @@ func (x *exchange) loginFailed(err, unknown error) error {
 			status = failed.Status
 		}
 	}
+	x.describeAttempt(user)
 	if x.policy.WantsREST(audit.FailedLogin, user, x.r.URL.Path) {
 		e := x.restEvent(audit.FailedLogin, nil)
 		e.EffectiveUser, e.IsAdmin = user, new(bool)

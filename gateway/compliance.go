@@ -15,7 +15,13 @@ func (x *exchange) watches(index string) rest.Watch {
 	if !x.policy.WatchesWrite(index, x.principal.Name) {
 		return rest.Watch{}
 	}
-	return rest.Watch{Writes: true, Before: x.policy.WriteDiffs()}
+	return rest.Watch{Writes: true, Before: x.policy.WriteDiffs() || x.tellsChange(index)}
+}
+
+// tellsChange reports whether writes to an index are told by what they change, whatever the configuration says: in the
+// extended format those of the configuration.
+func (x *exchange) tellsChange(index string) bool {
+	return x.about != nil && index == x.g.SecurityIndex
 }
 
 // writesDocuments reports whether the row's action writes documents.
@@ -104,7 +110,11 @@ func (x *exchange) noteWrites() {
 		shard := w.Shard
 		e.ShardID = &shard
 		e.Indices, e.Resolved = []string{w.Index}, []string{w.Index}
-		x.policy.DescribeWrite(e, w.Before, w.After)
+		if category == audit.InternalConfigWrite && x.tellsChange(w.Index) && w.After != nil {
+			x.policy.DescribeChange(e, w.Before, w.After)
+		} else {
+			x.policy.DescribeWrite(e, w.Before, w.After)
+		}
 		x.note(e)
 	}
 }

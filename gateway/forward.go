@@ -29,8 +29,8 @@ func (x *exchange) forward() error {
 		if err := x.begin(); err != nil {
 			return err
 		}
-	} else {
-		x.recordInBackground()
+	} else if x.about == nil {
+		x.recordInBackground() // the extended format has one append, with the outcome
 	}
 	r, asked := x.r, x.call
 	if read {
@@ -61,7 +61,7 @@ func (x *exchange) forward() error {
 	}
 	// What was done before something went wrong was done all the same.
 	x.noteWrites()
-	if closed := x.close(); err == nil {
+	if closed := x.close(err == nil); err == nil {
 		err = closed
 	}
 	return err
@@ -104,10 +104,13 @@ func (x *exchange) begin() error {
 	return nil
 }
 
-// close makes durable what the request did, and closes its intent.
-func (x *exchange) close() error {
+// close makes durable what the request did, and closes its intent. If the request is answered, that is known too.
+func (x *exchange) close(answered bool) error {
 	if x.ticket == nil {
 		return nil // the response waits for what is pending
+	}
+	if answered {
+		x.conclude()
 	}
 	return notRecorded(x.g.Audit.End(x.ctx, *x.ticket, x.take()...))
 }
@@ -118,7 +121,7 @@ func (x *exchange) intent() (audit.Intent, bool) {
 	in := audit.Intent{
 		Time: x.start, User: x.principal.Name, RemoteAddress: x.address(),
 		Action: string(route.Action), RequestType: route.Request, Method: x.r.Method, Path: x.r.URL.Path,
-		DocID: x.call.DocID, Origin: x.origin,
+		DocID: x.call.DocID, Origin: x.origin, RequestID: x.requestID(),
 	}
 	if route.Admin != "" {
 		in.DocID, in.Index = x.g.ConfigType(route.Admin), x.g.SecurityIndex

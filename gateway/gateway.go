@@ -81,6 +81,10 @@ type Options struct {
 	ConfigType func(endpoint string) string
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
+	// Extended adds to every event what format 4 does not say of its request, and Outcomes says which requests have an event
+	// that tells how they ended.
+	Extended bool
+	Outcomes Outcomes
 	// ReadDerived counts as read what an answer shows of a watched field in other ways than as the document's source.
 	ReadDerived bool
 	// MaxContentLength bounds a body after decompression, MaxInFlight all bodies together; both in bytes.
@@ -150,8 +154,10 @@ type exchange struct {
 	number int64
 	remote netip.Addr
 	origin audit.Origin
+	about  *audit.Request // what all events share; nil but in the extended format
 
 	principal *authn.Principal
+	attempted string // the user name of a failed login
 	evaluator *authz.Evaluator
 	roles     []string
 
@@ -165,6 +171,8 @@ type exchange struct {
 	pending   []*audit.Event // known, not yet durable
 	recording chan error     // the append that runs beside the handler
 	ticket    *audit.Ticket  // of the intent that must be closed
+	kept      bool           // some event of the request is recorded
+	concluded bool           // the outcome is among the events, or not wanted
 }
 
 // ServeHTTP is the path of a request.

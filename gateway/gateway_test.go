@@ -60,6 +60,9 @@ func (w *world) step(name string, events []*audit.Event) error {
 		}
 	}
 	name += nameSb54.String()
+	if err := w.fail[name]; err != nil {
+		return err
+	}
 	w.steps = append(w.steps, name)
 	return nil
 }

@@ -31,6 +31,9 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request, origin audit.O
 	if origin == audit.OriginREST {
 		x.remote = ClientAddress(r, g.TrustedProxies)
 	}
+	if g.Extended {
+		x.about = x.describeRequest()
+	}
 	if id := r.Header.Get("X-Opaque-Id"); id != "" {
 		w.Header().Set("X-Opaque-Id", id)
 	}
@@ -99,7 +102,7 @@ func (x *exchange) readBody() error {
 	if x.r.ContentLength > limit {
 		return tooLarge(limit)
 	}
-	body := io.Reader(http.MaxBytesReader(x.w.ResponseWriter, x.r.Body, limit))
+	body := io.Reader(&counted{from: http.MaxBytesReader(x.w.ResponseWriter, x.r.Body, limit), n: &x.w.in})
 	if enc := x.r.Header.Get("Content-Encoding"); strings.EqualFold(enc, "gzip") {
 		unzipped, err := gzip.NewReader(body)
 		if err != nil {
@@ -152,6 +155,19 @@ func (x *exchange) readAll(body io.Reader, limit int64) ([]byte, error) {
 			return nil, rest.Errorf(http.StatusBadRequest, "parse_exception", "request body could not be read: %w", err)
 		}
 	}
+}
+
+// counted counts what is read.
+type counted struct {
+	from io.Reader
+	n    *int64
+}
+
+// Read implements [io.Reader].
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	*c.n += int64(n)
+	return n, err
 }
 
 // sourceParam takes the body from the query parameter "source", where OpenSearch accepts it too.

@@ -17,6 +17,7 @@ import (
 func (x *exchange) note(e *audit.Event) {
 	x.mu.Lock()
 	x.pending = append(x.pending, e)
+	x.kept = x.kept || x.about != nil && x.policy.Keep(e)
 	x.mu.Unlock()
 }
 
@@ -68,7 +69,7 @@ func notRecorded(err error) error {
 
 // event returns an event with what all events of the request share.
 func (x *exchange) event(c audit.Category, layer audit.Layer) *audit.Event {
-	e := &audit.Event{Time: time.Now(), Category: c, Layer: layer, Origin: x.origin}
+	e := &audit.Event{Time: time.Now(), Category: c, Layer: layer, Origin: x.origin, Request: x.about}
 	if x.principal != nil {
 		e.EffectiveUser = x.principal.Name
 	}
@@ -178,7 +179,10 @@ func (x *exchange) actionEvent(c audit.Category, a rest.Action) *audit.Event {
 	}
 	e.DocID = a.DocID
 	if a.Parent != "" || a.Internal || !namesNoIndices[a.Request] {
-		e.Indices, e.Resolved = a.Indices, x.existing(a)
+		e.Indices = a.Indices
+		if e.Resolved = x.existing(a); x.about != nil {
+			e.SetResolved(e.Resolved)
+		}
 	}
 	e.TaskID, e.ParentTaskID = x.task(a)
 	if a.Internal {

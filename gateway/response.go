@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,6 +31,10 @@ type response struct {
 	sent  bool
 	err   error // of recording; once set, nothing more leaves
 	held  int64 // bytes counted as in flight
+
+	in, out int64  // bytes of the bodies that came from and went to the connection
+	gone    bool   // the connection took no more
+	hits    *int64 // that a long answer tells at its beginning
 }
 
 // WriteHeader keeps the status until the first byte may leave.
@@ -47,6 +52,9 @@ func (w *response) Write(p []byte) (int, error) {
 	if w.whole || len(w.buf)+len(p) <= holdBack {
 		w.buf = append(w.buf, p...)
 		return len(p), nil
+	}
+	if w.x.about != nil && !w.sent && isSearch(w.x) {
+		w.hits = totalHits(append(slices.Clip(w.buf), p[:min(len(p), maxHead)]...))
 	}
 	if err := w.open(); err != nil {
 		return 0, err
@@ -81,7 +89,9 @@ func (w *response) send(p []byte) error {
 	}
 	// Not every writer has deadlines (tests, calls within the process); those have no slow client either.
 	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout))
-	_, err := w.ResponseWriter.Write(p)
+	n, err := w.ResponseWriter.Write(p)
+	w.out += int64(n)
+	w.gone = w.gone || err != nil
 	return err
 }
 
@@ -94,6 +104,7 @@ func (w *response) reset() bool {
 	h := w.Header()
 	h.Del("Content-Length")
 	h.Del("Content-Type")
+	h.Del("Content-Encoding")
 	return true
 }
 
@@ -101,6 +112,7 @@ func (w *response) reset() bool {
 // answer has begun, a broken connection instead of its end.
 func (w *response) end() {
 	if w.err == nil {
+		w.x.conclude()
 		w.err = w.x.durable()
 	}
 	if w.err != nil {
@@ -113,10 +125,7 @@ func (w *response) end() {
 		w.whole = true
 		rest.WriteError(w, err)
 	}
-	if err := w.compress(); err != nil {
-		// As it is, the answer is whole.
-		w.x.g.Log.ErrorContext(w.x.ctx, "answer not compressed", "request_id", w.x.id(), "error", err)
-	}
+	w.pack()
 	if !w.sent {
 		if w.Header().Get("Content-Length") == "" && bodyAllowed(w.status) && (len(w.buf) > 0 || w.x.r.Method != http.MethodHead) {
 			w.Header().Set("Content-Length", strconv.Itoa(len(w.buf)))
@@ -126,6 +135,14 @@ func (w *response) end() {
 	}
 	// The client may have gone; what it asked for is done and recorded.
 	_ = w.send(w.buf)
+}
+
+// pack compresses a complete answer.
+func (w *response) pack() {
+	if err := w.compress(); err != nil {
+		// As it is, the answer is whole.
+		w.x.g.Log.ErrorContext(w.x.ctx, "answer not compressed", "request_id", w.x.id(), "error", err)
+	}
 }
 
 func bodyAllowed(status int) bool {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"time"
 
@@ -12,11 +13,16 @@ import (
 // TLSFailed records that a connection failed before it had a request: a handshake that did not come about, a client without
 // the certificate that is required, plain text on the TLS port. Nobody waits for an answer, so a failure to record is returned to
 // be logged. As in OpenSearch 2.19 the event names neither user nor address; see compat/scenarios/audit/06-bad-headers-ssl.json.
-func (g *Gateway) TLSFailed(ctx context.Context, cause error) error {
+// From is the other end of the connection; only the extended format tells it.
+func (g *Gateway) TLSFailed(ctx context.Context, from net.Addr, cause error) error {
 	if !g.Audit.Policy().WantsREST(audit.SSLException, "", "") {
 		return nil
 	}
-	return g.Audit.Record(ctx, sslException(cause))
+	e := sslException(cause)
+	if g.Extended {
+		e.Request = &audit.Request{SocketAddress: addressText(socketAddress(from.String()))}
+	}
+	return g.Audit.Record(ctx, e)
 }
 
 func sslException(cause error) *audit.Event {
@@ -35,7 +41,9 @@ func (x *exchange) checkMethod() error {
 	}
 	err := rest.Errorf(http.StatusBadRequest, "illegal_argument_exception", "Unexpected http method: %s", x.r.Method)
 	if x.policy.WantsREST(audit.SSLException, "", "") {
-		x.note(sslException(err))
+		e := sslException(err)
+		e.Request = x.about
+		x.note(e)
 	}
 	return err
 }

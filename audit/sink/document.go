@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"strings"
 
@@ -47,6 +48,27 @@ func (d *document) takeText(name string) string {
 	s := d.text(name)
 	delete(d.fields, name)
 	return s
+}
+
+// takeFloat returns a number; what is none stays.
+func (d *document) takeFloat(name string) (float64, bool) {
+	n, ok := d.fields[name].(json.Number)
+	if !ok {
+		return 0, false
+	}
+	f, err := n.Float64()
+	if err != nil {
+		return 0, false
+	}
+	delete(d.fields, name)
+	return f, true
+}
+
+// failed reports whether the answer to a request was an error.
+func (d *document) failed() bool {
+	n, _ := d.fields["audit_vigil_response_status"].(json.Number)
+	status, err := n.Int64()
+	return err == nil && status >= http.StatusBadRequest
 }
 
 // takeAddress returns the client's address if it is one; what is none stays.

@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"math"
 	"strings"
 
 	"vigil/audit"
@@ -40,8 +41,15 @@ var ecsFields = []struct{ from, to string }{
 	{"audit_node_id", "service.node.name"},
 	{"audit_node_name", "host.name"},
 	{"audit_cluster_name", "orchestrator.cluster.name"},
-	{"audit_trace_task_id", "trace.id"},
-	{"audit_trace_task_parent_id", "parent.id"},
+	{"audit_request_id", "http.request.id"},
+	{"audit_vigil_span_id", "span.id"},
+	{"audit_request_user_agent", "user_agent.original"},
+	{"audit_request_user_roles", "user.roles"},
+	{"audit_vigil_forwarded_address", "network.forwarded_ip"},
+	{"audit_vigil_response_status", "http.response.status_code"},
+	{"audit_vigil_request_bytes", "http.request.body.bytes"},
+	{"audit_vigil_response_bytes", "http.response.body.bytes"},
+	{"audit_vigil_error_type", "error.type"},
 }
 
 // ECS returns an event in the Elastic Common Schema. Fields that it has no name for are below opensearch.audit under their own
@@ -77,6 +85,16 @@ func ECS(e audit.Entry) ([]byte, error) {
 	for _, f := range ecsFields {
 		t.set(f.to, d.take(f.from))
 	}
+	// A trace of the caller's outranks the task, which is then below opensearch.audit.
+	if trace := d.takeText("audit_vigil_trace_id"); trace != "" {
+		t.set("trace.id", trace)
+	} else {
+		t.set("trace.id", d.take("audit_trace_task_id"))
+		t.set("parent.id", d.take("audit_trace_task_parent_id"))
+	}
+	if took, ok := d.takeFloat("audit_vigil_took_ms"); ok {
+		t.set("event.duration", int64(math.Round(took*1e6))) // nanoseconds
+	}
 	d.take("@timestamp")
 	d.take("audit_category")
 	rest := tree{}
@@ -110,6 +128,12 @@ func ecsKindOf(d *document) ecsKind {
 			k.typ = []string{"deletion"}
 		case "list":
 			k.typ = []string{"access"}
+		}
+		return k
+	case audit.RequestOutcome:
+		k := ecsKind{[]string{"web"}, []string{"access", "end"}, "success"}
+		if d.failed() {
+			k.outcome = "failure"
 		}
 		return k
 	default:

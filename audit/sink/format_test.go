@@ -42,6 +42,11 @@ func examples() map[string]audit.Event {
 		Origin: audit.OriginREST, RemoteAddress: "10.0.0.7", EffectiveUser: "alice", Indices: []string{"books"},
 		Resolved: []string{"books"}, DocID: "1", ShardID: &shard, Body: &body,
 	}
+	hits := int64(2)
+	known := audit.Request{
+		ID: "r-1", TraceID: "0af7651916cd43dd8448eb211c80319c", SpanID: "b7ad6b7169203331", UserAgent: "curl/8", AuthMethod: "basic",
+		Roles: []string{"reader"}, BackendRoles: []string{"staff"}, SocketAddress: "10.0.0.1", Forwarded: "10.0.0.7",
+	}
 	with := func(e audit.Event, c audit.Category, change func(*audit.Event)) audit.Event {
 		e.Category = c
 		if change != nil {
@@ -72,7 +77,21 @@ func examples() map[string]audit.Event {
 		"config_read":      with(document, audit.InternalConfigRead, nil),
 		"config_written":   with(document, audit.InternalConfigWrite, func(e *audit.Event) { e.Operation = "UPDATE" }),
 		"external_config":  {Category: audit.ExternalConfig, FileInfos: json.RawMessage(`[{"key":"k","path":"/p"}]`)},
-		"gap":              {Category: audit.Gap, Origin: audit.OriginLocal, Skipped: &audit.Skipped{Sink: "siem", First: 1, Last: 9, Events: 7}},
+		"extended": with(transport, audit.GrantedPrivileges, func(e *audit.Event) {
+			e.Request = &known
+			e.ResolvedSum = &audit.ListSum{Count: 1000, SHA256: "ab"}
+		}),
+		"outcome": with(rest, audit.RequestOutcome, func(e *audit.Event) {
+			e.Layer, e.Request, e.Outcome = audit.LayerNone, &known, &audit.Outcome{
+				Status: 200, Took: 1234567 * time.Nanosecond, RequestBytes: 10, ResponseBytes: 300, Hits: &hits, Documents: &hits,
+			}
+		}),
+		"outcome_error": with(rest, audit.RequestOutcome, func(e *audit.Event) {
+			e.Layer, e.Request, e.Outcome = audit.LayerNone, &audit.Request{ID: "r-2"}, &audit.Outcome{
+				Status: 404, ErrorType: "index_not_found_exception", Failed: 1, Gone: true,
+			}
+		}),
+		"gap": {Category: audit.Gap, Origin: audit.OriginLocal, Skipped: &audit.Skipped{Sink: "siem", First: 1, Last: 9, Events: 7}},
 	}
 }
 

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -66,11 +67,12 @@ func OCSF(e audit.Entry) ([]byte, error) {
 		},
 	}
 	switch {
-	case slices.Contains(ocsfFailures, e.Category):
+	case slices.Contains(ocsfFailures, e.Category), d.failed():
 		t["status_id"], t["status"] = 2, "Failure"
 	case !slices.Contains(ocsfUnsettled, e.Category):
 		t["status_id"], t["status"] = 1, "Success"
 	}
+	ocsfExchange(t, d)
 	ocsfObjects(t, d, class)
 	for _, name := range []string{"@timestamp", "audit_category"} {
 		d.take(name)
@@ -104,7 +106,7 @@ func ocsfClass(d *document) (class, activity int) {
 		return ocsfAPI, ocsfMethod(d.text("audit_rest_request_method"))
 	case audit.SSLException:
 		return ocsfNetwork, 5 // refuse
-	case audit.BadHeaders:
+	case audit.BadHeaders, audit.RequestOutcome:
 		return ocsfAPI, ocsfMethod(d.text("audit_rest_request_method"))
 	default:
 		return ocsfBase, ocsfOther
@@ -185,6 +187,35 @@ func ocsfMapped(d *document) string {
 		return ""
 	}
 	return body.Users[0]
+}
+
+// ocsfExchange sets what only the extended format tells of the request and of its answer.
+func ocsfExchange(t tree, d *document) {
+	t.set("metadata.correlation_uid", d.takeText("audit_request_id"))
+	t.set("http_request.user_agent", d.takeText("audit_request_user_agent"))
+	t.set("auth_protocol", d.takeText("audit_request_auth_method"))
+	if roles, ok := d.take("audit_vigil_user_backend_roles").([]any); ok {
+		groups := make([]tree, 0, len(roles))
+		for _, r := range roles {
+			groups = append(groups, tree{"name": r})
+		}
+		t.set("actor.user.groups", groups)
+	}
+	if d.fields["audit_vigil_forwarded_address"] != nil {
+		d.take("audit_vigil_forwarded_address") // src_endpoint.ip, but of administrators
+		t.set("src_endpoint.intermediate_ips", []any{d.take("audit_vigil_socket_address")})
+	}
+	status := d.take("audit_vigil_response_status")
+	if status == nil {
+		return
+	}
+	t.set("http_response.code", status)
+	t.set("http_response.length", d.take("audit_vigil_response_bytes"))
+	t.set("http_request.length", d.take("audit_vigil_request_bytes"))
+	t.set("status_detail", d.takeText("audit_vigil_error_type"))
+	if took, ok := d.takeFloat("audit_vigil_took_ms"); ok {
+		t.set("duration", int64(math.Round(took)))
+	}
 }
 
 // ocsfObjects sets who, from where, on what.

@@ -25,6 +25,13 @@ func longText() object {
 	}
 }
 
+// address also answers questions for networks, under name.ip.
+func address() object {
+	o := keyword()
+	o["fields"].(object)["ip"] = object{"type": "ip", "ignore_malformed": true}
+	return o
+}
+
 func typed(t string) object { return object{"type": t} }
 
 // closed is an object whose members clients choose: none of them ever becomes a field, but those named here.
@@ -43,6 +50,8 @@ var keywords = []string{
 	"audit_request_origin", "audit_request_privilege", "audit_rest_request_method", "audit_rest_request_path",
 	"audit_trace_doc_id", "audit_trace_indices", "audit_trace_resolved_indices", "audit_trace_task_id",
 	"audit_trace_task_parent_id", "audit_transport_action", "audit_transport_request_type", "audit_vigil_recovered",
+	"audit_request_auth_method", "audit_request_id", "audit_request_user_agent", "audit_request_user_roles", "audit_vigil_error_type",
+	"audit_vigil_resolved_sha256", "audit_vigil_span_id", "audit_vigil_trace_id", "audit_vigil_user_backend_roles",
 }
 
 // Template returns the name and the body of the composable index template for audit indices of that name. It holds for
@@ -54,7 +63,7 @@ func Template(n *IndexName) (name string, body any) {
 	template := object{
 		"index_patterns": []string{wildcard},
 		"priority":       200,
-		"version":        1,
+		"version":        2,
 		"_meta":          object{"managed_by": "vigil"},
 		"template": object{
 			"settings": object{"index": object{"number_of_shards": 1, "auto_expand_replicas": "0-1"}},
@@ -74,15 +83,20 @@ func Template(n *IndexName) (name string, body any) {
 
 func properties() object {
 	p := object{
-		"@timestamp":          typed("date"),
-		"audit_utc_timestamp": object{"type": "alias", "path": "@timestamp"},
-		"audit_request_remote_address": object{
-			"type": "keyword", "ignore_above": ignoreAbove,
-			"fields": object{
-				"keyword": object{"type": "keyword", "ignore_above": ignoreAbove},
-				"ip":      object{"type": "ip", "ignore_malformed": true},
-			},
-		},
+		"@timestamp":                            typed("date"),
+		"audit_utc_timestamp":                   object{"type": "alias", "path": "@timestamp"},
+		"audit_request_remote_address":          address(),
+		"audit_vigil_socket_address":            address(),
+		"audit_vigil_forwarded_address":         address(),
+		"audit_vigil_response_status":           typed("integer"),
+		"audit_vigil_took_ms":                   typed("double"),
+		"audit_vigil_request_bytes":             typed("long"),
+		"audit_vigil_response_bytes":            typed("long"),
+		"audit_vigil_hits":                      typed("long"),
+		"audit_vigil_documents":                 typed("long"),
+		"audit_vigil_failed_items":              typed("long"),
+		"audit_vigil_client_gone":               typed("boolean"),
+		"audit_vigil_resolved_count":            typed("long"),
 		"audit_format_version":                  typed("integer"),
 		"audit_trace_shard_id":                  typed("integer"),
 		"audit_compliance_doc_version":          typed("long"),
