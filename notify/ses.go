@@ -56,7 +56,7 @@ func (n *Notifier) sendSES(ctx context.Context, d Destination, m Message) (Resul
 	for _, to := range d.Recipients {
 		raw := composeMail(d.SES.From, to, m, time.Now())
 		if len(raw) > maxMail {
-			return Result{}, &Error{Status: http.StatusRequestEntityTooLarge, Err: errors.New("Amazon SES: the message is too long")}
+			return Result{}, &Error{Status: http.StatusRequestEntityTooLarge, Err: errors.New("message is too long for Amazon SES")}
 		}
 		_, err := client.SendRawEmail(ctx, &ses.SendRawEmailInput{
 			Source: &d.SES.From, Destinations: []string{to}, RawMessage: &types.RawMessage{Data: raw},
