@@ -3,6 +3,7 @@ package alerting
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,7 +15,17 @@ type retries struct {
 	mu   sync.Mutex
 	due  map[string]map[string]time.Time // by alert and destination
 	wake chan struct{}
+	// reload asks for what others left.
+	reload chan struct{}
 }
+
+const (
+	// owedEvery is how often what is owed is read where several processes share the monitors: a run that somebody asked for on
+	// another one may have left messages there.
+	owedEvery = 5 * time.Second
+	// firstAttempt is how long the first attempt at a message may be under way elsewhere.
+	firstAttempt = 15 * time.Second
+)
 
 func (q *retries) add(a *Alert) {
 	due := a.due()
@@ -78,6 +89,12 @@ func (r *Runner) Deliver(ctx context.Context) error {
 	defer workers.Wait()
 	busy := map[string]bool{}
 	done := make(chan string, maxParallel)
+	var poll <-chan time.Time
+	if r.o.Holds != nil {
+		t := time.NewTicker(owedEvery)
+		defer t.Stop()
+		poll = t.C
+	}
 	for {
 		var due <-chan time.Time
 		next, ok := r.retry.next(busy)
@@ -88,6 +105,10 @@ func (r *Runner) Deliver(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-r.retry.wake:
+		case <-r.retry.reload:
+			r.tryLoadOwed(ctx, 0)
+		case <-poll:
+			r.tryLoadOwed(ctx, firstAttempt)
 		case dest := <-done:
 			delete(busy, dest)
 		case <-due:
@@ -108,17 +129,40 @@ func (r *Runner) Deliver(ctx context.Context) error {
 // loadOwed reads what earlier processes left, however long that takes.
 func (r *Runner) loadOwed(ctx context.Context) error {
 	for {
-		alerts, err := r.o.Store.owing(ctx)
-		if err == nil {
-			for i := range alerts {
-				r.retry.add(&alerts[i])
-			}
+		if r.tryLoadOwed(ctx, 0) {
 			return nil
 		}
-		r.o.Log.WarnContext(ctx, "cannot read owed messages", "error", err)
 		if !wait(ctx, time.After(firstRetry*5)) {
 			return ctx.Err()
 		}
+	}
+}
+
+// tryLoadOwed reads what is owed by alerts of our monitors, but for messages that are younger than so much and were not tried yet.
+func (r *Runner) tryLoadOwed(ctx context.Context, younger time.Duration) bool {
+	alerts, err := r.o.Store.owing(ctx)
+	if err != nil {
+		r.o.Log.WarnContext(ctx, "cannot read owed messages", "error", err)
+		return false
+	}
+	since := time.Now().Add(-younger).UnixMilli()
+	for i := range alerts {
+		a := &alerts[i]
+		fresh := slices.ContainsFunc(a.Owed, func(d Delivery) bool { return d.Attempts == 0 && d.Created > since })
+		if !fresh && r.holds(a.MonitorID) {
+			r.retry.add(a)
+		}
+	}
+	return true
+}
+
+func (r *Runner) holds(monitorID string) bool { return r.o.Holds == nil || r.o.Holds(monitorID) }
+
+// reload has what others left be read and sent.
+func (r *Runner) reload() {
+	select {
+	case r.retry.reload <- struct{}{}:
+	default:
 	}
 }
 
@@ -135,7 +179,7 @@ func wait(ctx context.Context, c <-chan time.Time) bool {
 // the monitor, because it asks while none is; it sends without keeping runs waiting.
 func (r *Runner) retryAlert(ctx context.Context, t retry) error {
 	a, err := r.claim(ctx, t.alertID)
-	if errors.Is(err, cluster.ErrNotFound) {
+	if errors.Is(err, cluster.ErrNotFound) || err == nil && !r.holds(a.MonitorID) {
 		r.retry.drop(t.alertID)
 		return nil
 	}

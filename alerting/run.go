@@ -43,6 +43,9 @@ type RunnerOptions struct {
 	ClusterName string
 	// OnRun, if set, is told every run that was not dry. The result is "ok", "triggered", "error" or "skipped".
 	OnRun func(c Cause, result string, took time.Duration)
+	// Holds reports whether a monitor is this process's to run, where several share the monitors. It is asked again before anything
+	// is stored or sent: a process that was stopped meanwhile must not go on. A [Scheduler] with members sets it.
+	Holds func(monitorID string) bool
 	Log   *slog.Logger
 }
 
@@ -58,7 +61,20 @@ func NewRunner(o RunnerOptions) *Runner {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Runner{o: o, retry: retries{wake: make(chan struct{}, 1), due: map[string]map[string]time.Time{}}}
+	return &Runner{o: o, retry: retries{
+		wake: make(chan struct{}, 1), reload: make(chan struct{}, 1), due: map[string]map[string]time.Time{},
+	}}
+}
+
+// errReleased says that a monitor has become another process's to run.
+var errReleased = errors.New("the monitor is another member's now")
+
+// released returns an error if a run that nobody asked for belongs to another process by now.
+func (r *Runner) released(e *Evaluation) error {
+	if r.o.Holds == nil || e.Cause == Manual || r.o.Holds(e.Monitor.ID) {
+		return nil
+	}
+	return errReleased
 }
 
 // Request asks for one run.

@@ -16,7 +16,10 @@ func (r *Runner) save(ctx context.Context, e *Evaluation, out *Outcome) error {
 	out.Alerts = nil
 	for i := range decided {
 		a := &decided[i]
-		err := r.o.Store.saveAlert(ctx, a)
+		err := r.released(e)
+		if err == nil {
+			err = r.o.Store.saveAlert(ctx, a)
+		}
 		for n := 0; n < maxAttempts && errors.Is(err, cluster.ErrConflict); n++ {
 			again := r.decideAgain
 			if !e.Monitor.Type.oneAlert() {

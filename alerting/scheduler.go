@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +30,9 @@ type SchedulerOptions struct {
 	Fields func(indices []string, name string) Field
 	// Names returns the aliases and data streams that an index belongs to. Nil means none. It is called by Document.
 	Names func(index string) []string
-	Log   *slog.Logger
+	// Members shares the monitors with other processes over the same store. Nil means that all are ours.
+	Members *Members
+	Log     *slog.Logger
 }
 
 // Scheduler runs enabled monitors: by their schedules, and at once when a document arrives that may change a result.
@@ -58,6 +61,10 @@ type entry struct {
 
 	stop, done chan struct{}
 	last       time.Time // start of the last run that a document caused
+
+	// held is whether the monitor was ours at the last look; taken tells its goroutine that it has become so.
+	held  bool
+	taken chan struct{}
 }
 
 // NewScheduler returns a scheduler. From now on it follows what the store writes.
@@ -71,6 +78,10 @@ func NewScheduler(o SchedulerOptions) *Scheduler {
 	s := &Scheduler{
 		o: o, index: newPredicateIndex(o.Names), slots: make(chan struct{}, o.Workers), wake: make(chan struct{}, 1),
 		entries: map[string]*entry{}, dirty: map[string]bool{},
+	}
+	if o.Members != nil {
+		o.Members.changed, o.Members.noted = s.take, s.noted
+		o.Runner.o.Holds = o.Members.Holds
 	}
 	o.Store.changed = func(_ context.Context, id string, m *Monitor) { s.put(id, m, time.Now(), false) }
 	return s
@@ -86,7 +97,19 @@ func (s *Scheduler) Document(index, _ string, source json.RawMessage) {
 // over the index run at once.
 func (s *Scheduler) Changed(index string) { s.poke(s.index.over(index)) }
 
+// poke has monitors run at once, here or where they are held.
 func (s *Scheduler) poke(ids []string) {
+	if s.o.Members != nil {
+		var elsewhere []string
+		ids = slices.DeleteFunc(ids, func(id string) bool {
+			if s.o.Members.Holds(id) {
+				return false
+			}
+			elsewhere = append(elsewhere, id)
+			return true
+		})
+		s.o.Members.Note(elsewhere)
+	}
 	if len(ids) == 0 {
 		return
 	}
@@ -94,11 +117,48 @@ func (s *Scheduler) poke(ids []string) {
 	defer s.mu.Unlock()
 	for _, id := range ids {
 		if e := s.entries[id]; e != nil {
-			select {
-			case e.nudge <- struct{}{}:
-			default: // a run is owed already
-			}
+			e.poke()
 		}
+	}
+}
+
+func (e *entry) poke() {
+	select {
+	case e.nudge <- struct{}{}:
+	default: // a run is owed already
+	}
+}
+
+// noted has monitors run of which other members saw something, as far as they are ours.
+func (s *Scheduler) noted(ids []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, e := range s.entries {
+		if (slices.Contains(ids, id) || slices.Contains(ids, everyMonitor)) && s.o.Members.Holds(id) {
+			e.poke()
+		}
+	}
+}
+
+// take finds the monitors that have become ours. Whoever had them may have missed a slot, or what documents changed, and may owe
+// messages.
+func (s *Scheduler) take() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	gained := false
+	for id, e := range s.entries {
+		before := e.held
+		if e.held = s.o.Members.Holds(id); !e.held || before {
+			continue
+		}
+		gained = true
+		select {
+		case e.taken <- struct{}{}:
+		default:
+		}
+	}
+	if gained {
+		s.o.Runner.reload()
 	}
 }
 
@@ -116,7 +176,7 @@ func (s *Scheduler) put(id string, m *Monitor, at time.Time, catchUp bool) {
 		if m == nil {
 			return
 		}
-		e = &entry{nudge: make(chan struct{}, 1), version: -1}
+		e = &entry{nudge: make(chan struct{}, 1), taken: make(chan struct{}, 1), version: -1}
 		s.entries[id] = e
 	}
 	if m != nil && m.Version.SeqNo <= e.version {
@@ -159,6 +219,9 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.follow(ctx) })
 	g.Go(func() error { return s.o.Runner.Deliver(ctx) })
+	if s.o.Members != nil {
+		g.Go(func() error { return s.o.Members.Run(ctx) })
+	}
 	g.Go(func() error {
 		for {
 			s.apply(ctx, g)
@@ -297,6 +360,12 @@ func (s *Scheduler) task(ctx context.Context, stop <-chan struct{}, e *entry, m 
 		case <-due:
 			s.run(ctx, m, Scheduled, slot)
 			slot = s.nextSlot(ctx, m, slot)
+		case <-e.taken:
+			if last := m.Schedule.last(m.EnabledTime, time.Now()); !last.IsZero() {
+				s.o.Log.InfoContext(ctx, "taking over a monitor, with the slot that may have been missed", "monitor_id", m.ID, "slot", last)
+				s.run(ctx, m, Scheduled, last)
+			}
+			e.poke()
 		case <-nudge:
 			if pause := time.Until(e.last.Add(nudgeInterval)); pause > 0 {
 				nudge, early = nil, time.After(pause)
@@ -319,14 +388,20 @@ func (s *Scheduler) nudged(ctx context.Context, e *entry, m *Monitor) {
 // meanwhile is caught up, and said so.
 func (s *Scheduler) nextSlot(ctx context.Context, m *Monitor, slot time.Time) time.Time {
 	now := time.Now()
-	if missed := m.Schedule.last(m.EnabledTime, now); missed.After(slot) {
+	if missed := m.Schedule.last(m.EnabledTime, now); missed.After(slot) && s.holds(m.ID) {
 		s.o.Log.WarnContext(ctx, "catching up on a slot that was missed", "monitor_id", m.ID, "slot", missed)
 		return missed
 	}
 	return m.Schedule.Next(m.EnabledTime, now)
 }
 
+// holds reports whether a monitor is ours to run.
+func (s *Scheduler) holds(id string) bool { return s.o.Members == nil || s.o.Members.Holds(id) }
+
 func (s *Scheduler) run(ctx context.Context, m *Monitor, c Cause, slot time.Time) {
+	if !s.holds(m.ID) {
+		return
+	}
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
@@ -334,7 +409,11 @@ func (s *Scheduler) run(ctx context.Context, m *Monitor, c Cause, slot time.Time
 		return
 	}
 	_, err := s.o.Runner.Run(ctx, Request{Monitor: m, Cause: c, PeriodEnd: slot})
-	if err != nil && !errors.Is(err, context.Canceled) {
+	switch {
+	case err == nil, errors.Is(err, context.Canceled):
+	case errors.Is(err, errReleased):
+		s.o.Log.InfoContext(ctx, "a run is left to another member", "monitor_id", m.ID, "cause", string(c))
+	default:
 		s.o.Log.ErrorContext(ctx, "monitor run failed", "monitor_id", m.ID, "cause", string(c), "error", err)
 	}
 }

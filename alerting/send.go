@@ -30,7 +30,7 @@ func (r *Runner) send(ctx context.Context, e *Evaluation, out *Outcome) error {
 	g.SetLimit(maxParallel)
 	for _, queue := range queues {
 		g.Go(func() error {
-			return r.sendQueue(ctx, e.Monitor.ID, queue, func(d *Delivery, err error) {
+			return r.sendQueue(ctx, e, queue, func(d *Delivery, err error) {
 				mu.Lock()
 				defer mu.Unlock()
 				if sent[d.AlertID] == nil {
@@ -57,9 +57,12 @@ func (r *Runner) send(ctx context.Context, e *Evaluation, out *Outcome) error {
 
 // sendQueue sends messages to one destination, one after the other. After one that nobody answered to, those that follow
 // take its error: trying each of many would hold up the run.
-func (r *Runner) sendQueue(ctx context.Context, monitorID string, queue []*ActionResult, done func(*Delivery, error)) error {
+func (r *Runner) sendQueue(ctx context.Context, e *Evaluation, queue []*ActionResult, done func(*Delivery, error)) error {
 	var silent error
 	for _, a := range queue {
+		if err := r.released(e); err != nil {
+			return err // it stays owed, and whoever holds the monitor now sends it
+		}
 		told, err := "", silent
 		if silent == nil {
 			raw, sendErr := r.deliver(ctx, *a.Delivery)
@@ -74,11 +77,11 @@ func (r *Runner) sendQueue(ctx context.Context, monitorID string, queue []*Actio
 			a.MessageID = told
 			continue
 		}
-		if e, ok := errors.AsType[*notify.Error](err); ok && e.Status == 0 && e.Retry {
+		if refused, ok := errors.AsType[*notify.Error](err); ok && refused.Status == 0 && refused.Retry {
 			silent = err
 		}
 		a.Error, a.Rendered = userError(err), false
-		r.o.Log.WarnContext(ctx, "message not delivered", "monitor_id", monitorID, "action_id", a.ID,
+		r.o.Log.WarnContext(ctx, "message not delivered", "monitor_id", e.Monitor.ID, "action_id", a.ID,
 			"destination_id", a.Delivery.DestinationID, "delivery_id", a.Delivery.ID, "error", brief(err))
 	}
 	return nil
