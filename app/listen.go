@@ -63,15 +63,18 @@ func tlsConfig(cfg config.TLS) (*tls.Config, error) {
 // serveHTTP serves until ctx ends, then drains: no new connections, and those in flight are finished.
 func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, cfg config.HTTP, log *slog.Logger) error {
 	server := &http.Server{
-		Handler:           h,
+		Handler:           tellWire(h),
+		ConnContext:       withWire,
 		ReadHeaderTimeout: time.Duration(cfg.ReadHeaderTimeout),
 		ReadTimeout:       time.Duration(cfg.ReadTimeout),
 		IdleTimeout:       time.Duration(cfg.IdleTimeout),
 		MaxHeaderBytes:    int(cfg.MaxHeaderSize),
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		// What net/http answers by itself the handler would miss, and with it the order of what the connection saw.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
+	go func() { failed <- server.Serve(wires{l, int(cfg.MaxHeaderSize)}) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)

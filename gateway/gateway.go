@@ -155,6 +155,7 @@ type exchange struct {
 	remote netip.Addr
 	origin audit.Origin
 	about  *audit.Request // what all events share; nil but in the extended format
+	wire   *Wire          // never nil
 
 	principal *authn.Principal
 	attempted string // the user name of a failed login
@@ -198,6 +199,9 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, known *authn.Pri
 
 // path takes the steps in order and stops at the first that refuses. A nil error means that the answer is in the response.
 func (x *exchange) path(known *authn.Principal) error {
+	if err := x.checkWire(known); err != nil {
+		return err
+	}
 	if err := x.checkMethod(); err != nil {
 		return err
 	}

@@ -22,13 +22,14 @@ import (
 func (g *Gateway) receive(w http.ResponseWriter, r *http.Request, origin audit.Origin) *exchange {
 	x := &exchange{
 		g: g, r: r, start: time.Now(), origin: origin, policy: g.Audit.Policy(),
-		number: g.requests.Add(1),
+		number: g.requests.Add(1), wire: new(Wire),
 	}
 	// A client that hangs up hides nothing: recording does not end with the request. And a request that changes the audit
 	// configuration is judged by the one before it.
 	x.ctx = audit.WithPolicy(context.WithoutCancel(r.Context()), x.policy)
 	x.w = &response{x: x, ResponseWriter: w, status: http.StatusOK}
 	if origin == audit.OriginREST {
+		x.wire = WireFrom(r.Context())
 		x.remote = ClientAddress(r, g.TrustedProxies)
 	}
 	if g.Extended {

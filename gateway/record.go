@@ -93,12 +93,7 @@ func (x *exchange) address() string {
 // afterwards, with the call, the path variables and the body are there too.
 func (x *exchange) restEvent(c audit.Category, call *rest.Call) *audit.Event {
 	e := x.event(c, audit.LayerREST)
-	header := make(map[string][]string, len(x.r.Header)+1)
-	maps.Copy(header, x.r.Header)
-	if x.r.Host != "" {
-		header["Host"] = []string{x.r.Host}
-	}
-	e.REST = &audit.REST{Method: x.r.Method, Path: x.r.URL.Path, Header: x.policy.Headers(header)}
+	e.REST = &audit.REST{Method: x.r.Method, Path: x.r.URL.Path, Header: x.policy.Headers(x.header())}
 	params := map[string]string{}
 	query, _ := rest.ParseQuery(x.r.URL.RawQuery) // resolve refuses it; the event says what can be read
 	for k, v := range query {

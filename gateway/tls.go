@@ -40,10 +40,6 @@ func (x *exchange) checkMethod() error {
 		return nil
 	}
 	err := rest.Errorf(http.StatusBadRequest, "illegal_argument_exception", "Unexpected http method: %s", x.r.Method)
-	if x.policy.WantsREST(audit.SSLException, "", "") {
-		e := sslException(err)
-		e.Request = x.about
-		x.note(e)
-	}
+	x.noteSSL(err)
 	return err
 }
