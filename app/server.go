@@ -243,6 +243,7 @@ func (s *Server) openGateway(context.Context) error {
 		SecurityIndex: securityIndex, ConfigType: security.ConfigType, TrustedProxies: s.proxies,
 		MaxContentLength: int64(s.cfg.HTTP.MaxContentLength), MaxInFlight: int64(s.cfg.HTTP.MaxInFlight), Done: metrics.done,
 		ReadDerived: s.cfg.Compliance.ReadDerived, Extended: s.cfg.Audit.Format == "extended", Outcomes: gateway.Outcomes(s.cfg.Audit.Outcomes),
+		Settings: s.settingsReader(guarded),
 	})
 	s.serving.Store(s.gateway)
 	return err

@@ -51,7 +51,11 @@ func (s *Server) openSecurity(ctx context.Context) error {
 	if s.indexName, err = sink.ParseIndexName(s.cfg.Audit.Index); err != nil {
 		return fmt.Errorf("audit.index: %w", err)
 	}
-	if err := s.bootstrap(ctx); err != nil {
+	static, err := parseStatic(&s.cfg)
+	if err != nil {
+		return err
+	}
+	if err := s.bootstrap(ctx, static.audit); err != nil {
 		return err
 	}
 	if s.certs, err = authn.NewClientCert(s.cfg.AdminSubjects); err != nil {
@@ -69,8 +73,10 @@ func (s *Server) openSecurity(ctx context.Context) error {
 	if err := s.reload(ctx); err != nil {
 		return fmt.Errorf("security configuration: %w", err)
 	}
+	s.tellInitial(ctx, static.audit)
 	s.security, err = security.New(security.Options{
 		Client: s.store, Index: securityIndex, Changed: s.reload, Caller: gateway.Principal, Evaluator: s.evaluator.Load,
+		ReadOnly:      s.cfg.Audit.ReadOnly,
 		CheckPassword: s.basic.CheckPassword, Flush: s.basic.Flush, Log: s.log,
 	})
 	return err
@@ -99,7 +105,7 @@ func (s *Server) apply(docs map[string]cluster.Doc) error {
 		return err
 	}
 	c := state.AuthzConfig(systemIndices)
-	c.RESTAdminRoles = s.cfg.Security.RESTRoles
+	c.RESTAdminRoles, c.RESTDisabled = s.cfg.Security.RESTRoles, s.cfg.Security.RESTDisabled
 	if w := s.indexName.Wildcard(); w != "*" {
 		c.GuardedNames = []string{w} // an alias of tomorrow's name would send the events elsewhere
 	}
@@ -127,11 +133,11 @@ func (s *Server) apply(docs map[string]cluster.Doc) error {
 }
 
 // bootstrap creates the first documents. The password of admin is the configured one, or random.
-func (s *Server) bootstrap(ctx context.Context) error {
+func (s *Server) bootstrap(ctx context.Context, first audit.Config) error {
 	password := string(s.cfg.Security.InitialAdminPassword)
 	random := ""
 	created, err := security.Bootstrap(ctx, security.BootstrapOptions{
-		Client: s.store, Index: securityIndex,
+		Client: s.store, Index: securityIndex, Audit: &first,
 		AdminHash: func() (string, error) {
 			if password == "" {
 				random = rand.Text()

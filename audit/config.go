@@ -26,12 +26,14 @@ type Filter struct {
 	IgnoreURLParams             []string   `json:"ignore_url_params"`
 	DisabledRESTCategories      []Category `json:"disabled_rest_categories"`
 	DisabledTransportCategories []Category `json:"disabled_transport_categories"`
-	LogRequestBody              bool       `json:"log_request_body"`
-	ResolveIndices              bool       `json:"resolve_indices"`
-	ResolveBulkRequests         bool       `json:"resolve_bulk_requests"`
-	ExcludeSensitiveHeaders     bool       `json:"exclude_sensitive_headers"`
-	EnableTransport             bool       `json:"enable_transport"`
-	EnableREST                  bool       `json:"enable_rest"`
+	// DisabledCategories are off on both layers. OpenSearch has the member since 3.8; it is shown if it is not empty.
+	DisabledCategories      []Category `json:"disabled_categories,omitempty"`
+	LogRequestBody          bool       `json:"log_request_body"`
+	ResolveIndices          bool       `json:"resolve_indices"`
+	ResolveBulkRequests     bool       `json:"resolve_bulk_requests"`
+	ExcludeSensitiveHeaders bool       `json:"exclude_sensitive_headers"`
+	EnableTransport         bool       `json:"enable_transport"`
+	EnableREST              bool       `json:"enable_rest"`
 }
 
 // Compliance is the section "compliance": who read and wrote which documents.
@@ -110,20 +112,33 @@ func present[E any](l []E) []E {
 
 // compliance reports whether the section "compliance" decides about events of this category.
 func (c Category) compliance() bool {
-	switch c {
-	case DocRead, DocWrite, InternalConfigRead, InternalConfigWrite, ExternalConfig:
-		return true
-	default:
-		return false
-	}
+	return slices.Contains(complianceCategories, c)
 }
 
 var (
 	restCategories = []Category{
 		BadHeaders, SSLException, Authenticated, FailedLogin, GrantedPrivileges, MissingPrivileges,
 	}
-	transportCategories = append([]Category{IndexEvent, SecurityIndexAttempt}, restCategories...)
+	transportCategories = append([]Category{
+		IndexEvent, SecurityIndexAttempt, ClusterSettingsChanged, IndexSettingsChanged,
+	}, restCategories...)
+	complianceCategories = []Category{DocRead, DocWrite, InternalConfigRead, InternalConfigWrite, ExternalConfig}
 )
+
+// Categories returns all categories that the configuration or a sink may name.
+func Categories() []Category { return slices.Concat(transportCategories, complianceCategories) }
+
+// WithoutEffect names the settings that are kept and answered and change nothing, as in OpenSearch 2.19, where they are given.
+func (c *Config) WithoutEffect() []string {
+	var names []string
+	if len(c.Audit.IgnoreURLParams) > 0 {
+		names = append(names, "audit.ignore_url_params")
+	}
+	if i := slices.IndexFunc(c.Audit.DisabledCategories, Category.compliance); i >= 0 {
+		names = append(names, "audit.disabled_categories: "+string(c.Audit.DisabledCategories[i]))
+	}
+	return names
+}
 
 // ParseCategory finds a category by its name in any case. It also knows OPENSEARCH_SECURITY_INDEX_ATTEMPT, the name that
 // documentation uses and that OpenSearch itself refuses, as SecurityIndexAttempt.

@@ -39,8 +39,10 @@ func unparsable(format string, args ...any) *ConfigError {
 //
 // As OpenSearch 2.19 does (compat/scenarios 11), with one difference: a regular expression that this engine cannot run is
 // refused here and not when an event meets it.
-func ParseConfig(body []byte) (Config, error) {
-	c := codeDefaults()
+func ParseConfig(body []byte) (Config, error) { return codeDefaults().With(body) }
+
+// With returns the configuration with what a document says in place of its own. Errors are those of [ParseConfig].
+func (c Config) With(body []byte) (Config, error) {
 	v, err := parseDocument(body)
 	if err == nil {
 		err = decodeConfig(&c, v)
@@ -182,6 +184,7 @@ func decodeConfig(c *Config, v *fastjson.Value) error {
 		"ignore_url_params":             list(&a.IgnoreURLParams),
 		"disabled_rest_categories":      categories(&a.DisabledRESTCategories, restCategories),
 		"disabled_transport_categories": categories(&a.DisabledTransportCategories, transportCategories),
+		"disabled_categories":           categories(&a.DisabledCategories, Categories()),
 		"log_request_body":              boolean(&a.LogRequestBody),
 		"resolve_indices":               boolean(&a.ResolveIndices),
 		"resolve_bulk_requests":         boolean(&a.ResolveBulkRequests),

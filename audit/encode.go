@@ -40,6 +40,7 @@ func AppendJSON(dst []byte, n *Node, e *Event) []byte {
 	w.boolean("audit_compliance_diff_is_noop", e.DiffIsNoop)
 	w.text("audit_compliance_diff_content", e.DiffContent)
 	w.raw("audit_compliance_file_infos", e.FileInfos)
+	w.settings(e.Settings)
 	if e.REST != nil {
 		w.text("audit_rest_request_method", e.REST.Method)
 		w.text("audit_rest_request_path", e.REST.Path)

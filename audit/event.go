@@ -23,11 +23,14 @@ const (
 	SecurityIndexAttempt Category = "OPENDISTRO_SECURITY_INDEX_ATTEMPT"
 	SSLException         Category = "SSL_EXCEPTION"
 	IndexEvent           Category = "INDEX_EVENT"
-	DocRead              Category = "COMPLIANCE_DOC_READ"
-	DocWrite             Category = "COMPLIANCE_DOC_WRITE"
-	InternalConfigRead   Category = "COMPLIANCE_INTERNAL_CONFIG_READ"
-	InternalConfigWrite  Category = "COMPLIANCE_INTERNAL_CONFIG_WRITE"
-	ExternalConfig       Category = "COMPLIANCE_EXTERNAL_CONFIG"
+	// The two that OpenSearch has since 3.8.
+	ClusterSettingsChanged Category = "CLUSTER_SETTINGS_CHANGED"
+	IndexSettingsChanged   Category = "INDEX_SETTINGS_CHANGED"
+	DocRead                Category = "COMPLIANCE_DOC_READ"
+	DocWrite               Category = "COMPLIANCE_DOC_WRITE"
+	InternalConfigRead     Category = "COMPLIANCE_INTERNAL_CONFIG_READ"
+	InternalConfigWrite    Category = "COMPLIANCE_INTERNAL_CONFIG_WRITE"
+	ExternalConfig         Category = "COMPLIANCE_EXTERNAL_CONFIG"
 )
 
 // Gap is the category of the events that OpenSearch does not have: they tell how many events are missing because they
@@ -104,6 +107,7 @@ type Event struct {
 	DiffIsNoop     *bool           // audit_compliance_diff_is_noop
 	DiffContent    string          // audit_compliance_diff_content
 	FileInfos      json.RawMessage // audit_compliance_file_infos
+	Settings       []SettingChange // audit_settings_changes, in the categories *_SETTINGS_CHANGED
 	Recovered      string          // audit_vigil_recovered: "true" or "unknown", only on events found missing at start
 	Cut            *Cut            // audit_vigil_body; set by the trail
 	Gap            *Missing        // audit_vigil_gap; set by the trail on events of category Gap

@@ -20,8 +20,8 @@ type Patterns struct {
 	regexps []*regexp.Regexp
 }
 
-// CompilePatterns compiles a list. Expressions that need look-around or back references, which the original's engine
-// has and this one has not, are errors that name the element.
+// CompilePatterns compiles a list. Expressions that need what the original's engine has and this one has not (look-around, back
+// references, operations on character classes) are errors that name the element.
 func CompilePatterns(list []string) (Patterns, error) {
 	var p Patterns
 	for _, s := range list {
@@ -30,7 +30,7 @@ func CompilePatterns(list []string) (Patterns, error) {
 		case s == "*":
 			p.any = true
 		case len(s) > 1 && s[0] == '/' && s[len(s)-1] == '/':
-			re, err := regexp.Compile(`\A(?:` + s[1:len(s)-1] + `)\z`)
+			re, err := javaRegexp(s[1 : len(s)-1])
 			if err != nil {
 				return Patterns{}, fmt.Errorf("pattern %q: %w", s, err)
 			}

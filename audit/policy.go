@@ -144,7 +144,8 @@ func (p *Policy) keepCompliance(e *Event) bool {
 func (p *Policy) WantsREST(c Category, user, path string) bool {
 	a := &p.config.Audit
 	return p.config.Enabled && a.EnableREST && !p.ignoreUsers.matchKnown(user) &&
-		(path == "" || !p.ignoreRequests.Match(path)) && !slices.Contains(a.DisabledRESTCategories, c)
+		(path == "" || !p.ignoreRequests.Match(path)) &&
+		!slices.Contains(a.DisabledRESTCategories, c) && !slices.Contains(a.DisabledCategories, c)
 }
 
 // WantsTransport reports whether an event of the transport layer would be kept. An empty action and request type stand
@@ -153,7 +154,7 @@ func (p *Policy) WantsTransport(c Category, user, action, requestType string) bo
 	a := &p.config.Audit
 	return p.config.Enabled && a.EnableTransport && !strings.HasPrefix(action, "internal:") &&
 		!p.ignoreUsers.matchKnown(user) && !p.ignoresRequest(action, requestType) &&
-		!slices.Contains(a.DisabledTransportCategories, c) &&
+		!slices.Contains(a.DisabledTransportCategories, c) && !slices.Contains(a.DisabledCategories, c) &&
 		(c != IndexEvent || strings.HasPrefix(action, "indices:admin/"))
 }
 

@@ -86,6 +86,9 @@ type Security struct {
 	InitialAdminPasswordFile string `yaml:"initial_admin_password_file"`
 	// RESTRoles are the roles that may call the security API.
 	RESTRoles []string `yaml:"rest_roles"`
+	// RESTDisabled takes methods of an endpoint of that API ("AUDIT") from one of these roles again, or from all of them
+	// ("global"): {role: {ENDPOINT: [METHOD]}}.
+	RESTDisabled map[string]map[string][]string `yaml:"rest_disabled"`
 	// CredentialCacheTTL is how long a verified password is believed without hashing it again.
 	CredentialCacheTTL Duration `yaml:"credential_cache_ttl"`
 }
@@ -104,6 +107,15 @@ type Audit struct {
 	// MaxBodyBytes cuts longer request bodies in events; the event then says the full length and digest.
 	MaxBodyBytes Bytes    `yaml:"max_body_bytes"`
 	Log          AuditLog `yaml:"log"`
+	// Initial is the audit configuration at the first start, in the form of the API ({enabled, audit, compliance}); what it does
+	// not say has its default. Afterwards the API alone changes the configuration.
+	Initial map[string]any `yaml:"initial"`
+	// ReadOnly are the parts of the audit configuration that only administrators by certificate may change, such as
+	// /audit/enable_rest.
+	ReadOnly []string `yaml:"read_only"`
+	// SettingsChanges makes events of the categories CLUSTER_SETTINGS_CHANGED and INDEX_SETTINGS_CHANGED, which OpenSearch has
+	// since 3.8.
+	SettingsChanges bool `yaml:"settings_changes"`
 	// Sinks are the places that events are delivered to, by name; by default one, the index.
 	Sinks Sinks `yaml:"sinks"`
 }
@@ -249,6 +261,13 @@ func (c *Config) Validate() error {
 	}
 	if c.Audit.MaxBodyBytes > 24<<20 {
 		wrong("audit.max_body_bytes", "must be at most 24mb, so that an event fits into a frame of the log")
+	}
+	for role, endpoints := range c.Security.RESTDisabled {
+		for endpoint, methods := range endpoints {
+			for _, m := range methods {
+				oneOf("security.rest_disabled."+role+"."+endpoint, m, "GET", "PUT", "POST", "PATCH", "DELETE")
+			}
+		}
 	}
 	errs = append(errs, c.Audit.Sinks.validate(c.HTTP.Insecure)...)
 	errs = append(errs, c.validateUpstream()...)

@@ -83,7 +83,7 @@ func (c *Config) readFile(name string) error {
 }
 
 // Decode reads YAML over c. Unknown keys are errors that name line and key; so are duplicate keys, wrong types and more
-// than one document.
+// than one document. Settings under the security plugin's names count as those that Vigil has for them; see [Translate].
 func Decode(b []byte, c *Config) error {
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	var doc yaml.Node
@@ -99,7 +99,8 @@ func Decode(b []byte, c *Config) error {
 	if len(doc.Content) == 0 {
 		return nil
 	}
-	if err := unknownKeys(doc.Content[0], reflect.TypeFor[Config](), ""); err != nil {
+	err := errors.Join(translateOriginal(doc.Content[0]), unknownKeys(doc.Content[0], reflect.TypeFor[Config](), ""))
+	if err != nil {
 		return err
 	}
 	return doc.Decode(c)

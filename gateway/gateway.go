@@ -87,6 +87,8 @@ type Options struct {
 	Outcomes Outcomes
 	// ReadDerived counts as read what an answer shows of a watched field in other ways than as the document's source.
 	ReadDerived bool
+	// Settings knows the settings in force; nil means that no event tells of changes of settings.
+	Settings Settings
 	// MaxContentLength bounds a body after decompression, MaxInFlight all bodies together; both in bytes.
 	MaxContentLength, MaxInFlight int64
 	// MaxAuditedItems bounds the items of a bulk that each leave an event, so that what one request may make is bounded too;

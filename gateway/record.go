@@ -143,6 +143,9 @@ func (x *exchange) noteAction(t target, d authz.Decision) {
 			x.note(e)
 		}
 	}
+	if d.Allowed {
+		x.noteSettings(a)
+	}
 }
 
 // noteItems notes one event for every item of a shard-level bulk.

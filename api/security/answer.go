@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"vigil/audit"
@@ -138,6 +139,8 @@ func (a *API) handle(f func(q *request) (status int, body any, err error)) http.
 				a.o.Log.ErrorContext(r.Context(), "security API request failed", "op", q.call.Route.Op, "error", e.cause)
 			}
 			status, body = e.status, e.body
+		} else if len(q.inert) > 0 {
+			w.Header().Set("Warning", warningHeader(q.inert))
 		}
 		rest.Answer(w, r, status, body)
 	})
@@ -147,6 +150,16 @@ func (a *API) handle(f func(q *request) (status int, body any, err error)) http.
 type request struct {
 	*http.Request
 	call *rest.Call
+	// inert names settings that were accepted and have no effect.
+	inert []string
+}
+
+func warningHeader(inert []string) string {
+	list := make([]string, len(inert))
+	for i, name := range inert {
+		list[i] = "299 Vigil " + strconv.QuoteToASCII("["+name+"] has no effect")
+	}
+	return strings.Join(list, ", ")
 }
 
 // name is the entity's name, empty for requests about a whole type.

@@ -3,15 +3,17 @@ package security
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 
+	"vigil/audit"
 	"vigil/authn"
 	"vigil/authz"
 	"vigil/cluster"
 )
 
-// Options are what an [API] is made of. All but Flush, Ready, Cost and Log are required.
+// Options are what an [API] is made of. All but Flush, ReadOnly, Ready, Cost and Log are required.
 type Options struct {
 	// Client reaches the store, past authorization and audit.
 	Client *cluster.Client
@@ -27,6 +29,8 @@ type Options struct {
 	CheckPassword func(ctx context.Context, r *http.Request, name, password string) error
 	// Flush forgets what is cached of logins.
 	Flush func()
+	// ReadOnly are the parts of the audit configuration that only administrators by certificate may change.
+	ReadOnly audit.ReadOnly
 	// Ready reports whether users and roles have been read; nil means always.
 	Ready func() bool
 	// Cost is the bcrypt cost of new passwords, [authn.DefaultCost] if 0.
@@ -49,6 +53,9 @@ func New(o Options) (*API, error) {
 		return nil, errors.New("security API: Client and Index are required")
 	case o.Changed == nil, o.Caller == nil, o.Evaluator == nil, o.CheckPassword == nil:
 		return nil, errors.New("security API: Changed, Caller, Evaluator and CheckPassword are required")
+	}
+	if err := o.ReadOnly.Check(); err != nil {
+		return nil, fmt.Errorf("read-only audit configuration: %w", err)
 	}
 	if o.Flush == nil {
 		o.Flush = func() {}

@@ -1,7 +1,6 @@
 package security
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -12,9 +11,9 @@ import (
 // auditEntity is the one member of the audit document.
 const auditEntity = "config"
 
-// auditAnswer is the audit configuration as GET shows it. Nothing is read-only here.
+// auditAnswer is the audit configuration as GET shows it.
 type auditAnswer struct {
-	Readonly []string     `json:"_readonly"`
+	Readonly []string     `json:"_readonly"` // never null
 	Config   audit.Config `json:"config"`
 }
 
@@ -45,7 +44,7 @@ func (a *API) getAudit(q *request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, auditAnswer{Readonly: []string{}, Config: c}, nil
+	return http.StatusOK, auditAnswer{Readonly: append([]string{}, a.o.ReadOnly...), Config: c}, nil
 }
 
 func (a *API) putAudit(q *request) (int, any, error) {
@@ -57,7 +56,7 @@ func (a *API) putAudit(q *request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	err = a.changeAudit(q.Context(), func(audit.Config) (audit.Config, bool, error) { return c, true, nil })
+	err = a.changeAudit(q, func(audit.Config) (audit.Config, bool, error) { return c, true, nil })
 	if err != nil {
 		return 0, nil, err
 	}
@@ -70,7 +69,7 @@ func (a *API) patchAudit(q *request) (int, any, error) {
 		return 0, nil, err
 	}
 	changed := false
-	err = a.changeAudit(q.Context(), func(was audit.Config) (audit.Config, bool, error) {
+	err = a.changeAudit(q, func(was audit.Config) (audit.Config, bool, error) {
 		var c audit.Config
 		var err error
 		c, changed, err = patchedAudit(was, ops)
@@ -115,7 +114,8 @@ func patchedAudit(was audit.Config, ops []operation) (c audit.Config, changed bo
 	return c, true, err
 }
 
-func (a *API) changeAudit(ctx context.Context, f func(audit.Config) (c audit.Config, changed bool, err error)) error {
+func (a *API) changeAudit(q *request, f func(audit.Config) (c audit.Config, changed bool, err error)) error {
+	ctx := q.Context()
 	unlock, err := a.lock(ctx)
 	if err != nil {
 		return err
@@ -133,6 +133,19 @@ func (a *API) changeAudit(ctx context.Context, f func(audit.Config) (c audit.Con
 	if err != nil || !changed {
 		return err
 	}
+	if !a.super(ctx) {
+		path, err := a.o.ReadOnly.Changed(was, c)
+		if err != nil {
+			return err
+		}
+		if path != "" {
+			return &refusal{
+				status: http.StatusConflict, body: messageBody(http.StatusConflict, "Attempted to update read-only property."),
+				cause: fmt.Errorf("%s is read-only", path),
+			}
+		}
+	}
+	q.inert = c.WithoutEffect()
 	if d.all, err = auditEntities(c); err != nil {
 		return err
 	}

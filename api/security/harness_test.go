@@ -122,12 +122,14 @@ type program struct {
 	eval   *authz.Evaluator
 	writes []rest.Write
 	watch  rest.Watch
-	fail   error // what Changed returns
+	fail   error       // what Changed returns
+	header http.Header // of the last answer
+	api    *API
 }
 
 type callerKey struct{}
 
-func start(t testing.TB) *program {
+func start(t testing.TB, readOnly ...string) *program {
 	t.Helper()
 	p := &program{t: t, store: &memory{}, basic: authn.NewBasic(authn.BasicOptions{}), watch: rest.Watch{Writes: true}}
 	p.client = cluster.NewClient(p.store)
@@ -152,11 +154,12 @@ func start(t testing.TB) *program {
 			return who, p.eval.Roles(who, netip.Addr{})
 		},
 		Evaluator:     func() *authz.Evaluator { return p.eval },
-		CheckPassword: p.basic.CheckPassword,
+		CheckPassword: p.basic.CheckPassword, ReadOnly: readOnly,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.api = a
 	if p.table, err = rest.NewTable(a.Routes()); err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +203,7 @@ func (p *program) do(user, method, path, body string) (int, string) {
 	fx := &rest.Effects{Watches: func(string) rest.Watch { return p.watch }}
 	ctx := rest.WithEffects(rest.NewContext(context.WithValue(r.Context(), callerKey{}, who), call), fx)
 	call.Route.Handler.ServeHTTP(w, r.WithContext(ctx))
-	p.writes = fx.Writes()
+	p.writes, p.header = fx.Writes(), w.Header()
 	return w.Code, w.Body.String()
 }
 

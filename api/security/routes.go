@@ -2,6 +2,7 @@ package security
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"vigil/rest"
@@ -19,6 +20,18 @@ func (a *API) Routes() []rest.Route {
 		rows = append(rows, a.missingRoutes(prefix)...)
 	}
 	return rows
+}
+
+// Endpoints returns the names by which settings call the endpoints of the API, sorted.
+func Endpoints() []string {
+	var names []string
+	for _, r := range (&API{}).Routes() {
+		if r.Admin != "" && !slices.Contains(names, r.Admin) {
+			names = append(names, r.Admin)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 const notBuilt = "security.not_built."

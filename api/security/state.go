@@ -107,6 +107,8 @@ type BootstrapOptions struct {
 	Index  string
 	// AdminHash returns the bcrypt hash of the password of the user "admin". It is called only if there are no users yet.
 	AdminHash func() (string, error)
+	// Audit is the first audit configuration; nil means the default.
+	Audit *audit.Config
 }
 
 // Bootstrap creates the security index and those of its documents that are not there: the user admin with all_access, the
@@ -149,7 +151,11 @@ func Bootstrap(ctx context.Context, o BootstrapOptions) (createdAdmin bool, err 
 func (o *BootstrapOptions) first(typ string) (any, error) {
 	switch typ {
 	case typeAudit:
-		return auditEntities(audit.DefaultConfig())
+		c := audit.DefaultConfig()
+		if o.Audit != nil {
+			c = *o.Audit
+		}
+		return auditEntities(c)
 	case typeMappings:
 		return map[string]authz.RoleMapping{"all_access": {
 			BackendRoles: []string{"admin"}, Users: []string{}, Hosts: []string{}, AndBackendRoles: []string{},

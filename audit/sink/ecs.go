@@ -18,16 +18,18 @@ type ecsKind struct {
 
 // ecsKinds lacks the categories of privileges and of index events, which take a look at the event.
 var ecsKinds = map[audit.Category]ecsKind{
-	audit.FailedLogin:          {[]string{"authentication"}, []string{"start"}, "failure"},
-	audit.Authenticated:        {[]string{"authentication"}, []string{"start"}, "success"},
-	audit.BadHeaders:           {[]string{"web"}, []string{"denied"}, "failure"},
-	audit.SSLException:         {[]string{"network"}, []string{"connection", "denied"}, "failure"},
-	audit.SecurityIndexAttempt: {[]string{"configuration"}, []string{"denied"}, "failure"},
-	audit.DocRead:              {[]string{"database"}, []string{"access"}, "success"},
-	audit.DocWrite:             {[]string{"database"}, []string{"change"}, "success"},
-	audit.InternalConfigRead:   {[]string{"configuration"}, []string{"access"}, "success"},
-	audit.InternalConfigWrite:  {[]string{"configuration"}, []string{"change"}, "success"},
-	audit.ExternalConfig:       {[]string{"configuration"}, []string{"info"}, ""},
+	audit.FailedLogin:            {[]string{"authentication"}, []string{"start"}, "failure"},
+	audit.Authenticated:          {[]string{"authentication"}, []string{"start"}, "success"},
+	audit.BadHeaders:             {[]string{"web"}, []string{"denied"}, "failure"},
+	audit.SSLException:           {[]string{"network"}, []string{"connection", "denied"}, "failure"},
+	audit.SecurityIndexAttempt:   {[]string{"configuration"}, []string{"denied"}, "failure"},
+	audit.DocRead:                {[]string{"database"}, []string{"access"}, "success"},
+	audit.DocWrite:               {[]string{"database"}, []string{"change"}, "success"},
+	audit.InternalConfigRead:     {[]string{"configuration"}, []string{"access"}, "success"},
+	audit.InternalConfigWrite:    {[]string{"configuration"}, []string{"change"}, "success"},
+	audit.ClusterSettingsChanged: {[]string{"configuration"}, []string{"change"}, "unknown"},
+	audit.IndexSettingsChanged:   {[]string{"configuration"}, []string{"change"}, "unknown"},
+	audit.ExternalConfig:         {[]string{"configuration"}, []string{"info"}, ""},
 }
 
 // ecsFields are the fields that keep their value.

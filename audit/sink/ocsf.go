@@ -45,7 +45,7 @@ var ocsfFailures = []audit.Category{
 }
 
 // ocsfUnsettled are the categories that do not say how it ended.
-var ocsfUnsettled = []audit.Category{audit.IndexEvent, audit.ExternalConfig, audit.Gap, audit.SinkTest}
+var ocsfUnsettled = []audit.Category{audit.IndexEvent, audit.ClusterSettingsChanged, audit.IndexSettingsChanged, audit.ExternalConfig, audit.Gap, audit.SinkTest}
 
 // OCSF returns an event in the Open Cybersecurity Schema Framework. Fields that it has no place for are in unmapped.
 func OCSF(e audit.Entry) ([]byte, error) {
@@ -104,6 +104,10 @@ func ocsfClass(d *document) (class, activity int) {
 			return ocsfAdministration(d)
 		}
 		return ocsfAPI, ocsfMethod(d.text("audit_rest_request_method"))
+	case audit.IndexSettingsChanged:
+		return ocsfDatastore, 2
+	case audit.ClusterSettingsChanged:
+		return ocsfAPI, 3
 	case audit.SSLException:
 		return ocsfNetwork, 5 // refuse
 	case audit.BadHeaders, audit.RequestOutcome:

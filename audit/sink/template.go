@@ -115,6 +115,7 @@ func properties() object {
 			"_opendistro_security_remotecn",
 		),
 		"audit_compliance_file_infos": closed("key", "path", "sha256", "last_modified"),
+		"audit_settings_changes":      closed("setting", "old_value", "new_value", "operation", "scope"),
 		"audit_vigil_body":            object{"properties": object{"length": typed("long"), "sha256": keyword()}},
 		"audit_vigil_gap": object{"properties": object{
 			"events": typed("long"), "requests": typed("long"), "first": typed("date"), "last": typed("date"),
