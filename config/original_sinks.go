@@ -230,6 +230,9 @@ func (t *translator) route(sinks []*originalSink, routes []route) {
 			gets["default"] = append(gets["default"], c)
 		}
 	}
+	if len(gets["default"]) > 0 && len(routed) > 0 {
+		gets["default"] = append(gets["default"], "REQUEST_OUTCOME") // ours, which no route names
+	}
 	for _, s := range sinks {
 		if list := gets[s.name]; len(list) > 0 {
 			put(s.node, []string{"categories"}, sequence(list, s.typ.line), s.typ.line)

@@ -53,8 +53,14 @@ func TestOriginalNamesMeanOurs(t *testing.T) {
 	f("plugins.security.audit:\n  type: internal_opensearch\n  endpoints: {Out: {type: debug}, two: {type: internal_opensearch, config: {index: i}}}\n  routes: {FAILED_LOGIN: {endpoints: [out, DEFAULT]}, opensearch_security_index_attempt: {endpoints: two}}",
 		`audit: {sinks: {default: {type: index, categories: [FAILED_LOGIN, BAD_HEADERS, AUTHENTICATED, GRANTED_PRIVILEGES, MISSING_PRIVILEGES,
 			SSL_EXCEPTION, INDEX_EVENT, CLUSTER_SETTINGS_CHANGED, INDEX_SETTINGS_CHANGED, COMPLIANCE_DOC_READ, COMPLIANCE_DOC_WRITE,
-			COMPLIANCE_INTERNAL_CONFIG_READ, COMPLIANCE_INTERNAL_CONFIG_WRITE, COMPLIANCE_EXTERNAL_CONFIG]},
+			COMPLIANCE_INTERNAL_CONFIG_READ, COMPLIANCE_INTERNAL_CONFIG_WRITE, COMPLIANCE_EXTERNAL_CONFIG, REQUEST_OUTCOME]},
 			out: {type: stdout, categories: [FAILED_LOGIN]}, two: {type: index, index: i, categories: [OPENDISTRO_SECURITY_INDEX_ATTEMPT]}}}`)
+	f("plugins.security.audit.type: internal_opensearch_data_stream", "audit: {sinks: {default: {type: index, data_stream: true, index: opensearch-security-auditlog}}}")
+	f("plugins.security.audit.type: internal_opensearch_data_stream\nplugins.security.audit.config.data_stream: {name: s, template.manage: true}",
+		"audit: {sinks: {default: {type: index, data_stream: true, index: s}}}")
+	f("plugins.security.audit.type: external_opensearch\nplugins.security.audit.config: {http_endpoints: ['h:9200', 'https://i:1'], enable_ssl: true, verify_hostnames: true, username: u, password: p, index: \"'x-'YYYY\", pemtrustedcas_filepath: ca, enable_ssl_client_auth: true, pemcert_filepath: c, pemkey_filepath: k}",
+		"audit: {sinks: {default: {type: index, index: \"'x-'YYYY\", cluster: {urls: ['https://h:9200', 'https://i:1'], username: u, password: p, ca_file: ca, cert_file: c, key_file: k}}}}")
+	f("plugins.security.audit.type: external_elasticsearch", "audit: {sinks: {default: {type: index, cluster: {urls: ['http://localhost:9200']}}}}")
 	f("plugins.security.system_indices.enabled: true\nplugins.security.audit.config.timezone: UTC\nplugins.security.restapi.admin.enabled: false", "")
 }
 
@@ -102,6 +108,8 @@ func TestOriginalNamesThatAreNotTaken(t *testing.T) {
 		"NOPE is no category", "there is no sink c", "names no sink", "is not audit.routes.CATEGORY.endpoints")
 	f("plugins.security.audit: {type: debug, routes: {FAILED_LOGIN: {endpoints: default}, failed_login: {endpoints: default}}}", "FAILED_LOGIN is routed already")
 	f("plugins.security.audit.type: debug\naudit: {sinks: {default: {type: stdout}}}", "audit.sinks in line 3 names this sink already")
+	f("plugins.security.audit.type: internal_opensearch_data_stream\nplugins.security.audit.config.data_stream.template.number_of_shards: 3", "the template of the stream is Vigil's")
+	f("plugins.security.audit.type: external_opensearch\nplugins.security.audit.config: {pemkey_content: canary, cert_alias: a, pemkey_password: canary}", "pemkey_content: put the content into a file", "cert_alias: key stores", "pemkey_password: a key with a password")
 	f("plugins.security.system_indices.enabled: false", "system indices are always protected")
 	f("plugins.security.restapi.endpoints_disabled.AUDIT: [PUT]", "is not restapi.endpoints_disabled.ROLE.ENDPOINT")
 	f("plugins.security.ssl.http.clientauth_mode: NONE", "is neither OPTIONAL nor REQUIRE")

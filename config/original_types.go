@@ -81,22 +81,13 @@ func (b builder) dataStream() {
 	b.typ("index")
 	put(b.s.node, []string{"data_stream"}, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"}, b.s.typ.line)
 	if b.s.settings["data_stream.name"] == nil {
-		put(b.s.node, []string{"index"}, scalar("'opensearch-security-auditlog'"), b.s.typ.line)
+		put(b.s.node, []string{"index"}, scalar("opensearch-security-auditlog"), b.s.typ.line)
 	}
-	b.set("data_stream.name", "index", quoted)
+	b.set("data_stream.name", "index", text)
 	b.only("data_stream.template.manage", "true", "the template of the stream is always made")
 	for _, key := range []string{"name", "number_of_shards", "number_of_replicas"} {
 		b.only("data_stream.template."+key, "", "the template of the stream is Vigil's; make one of a higher priority")
 	}
-}
-
-// quoted writes a name as a pattern that means nothing but itself.
-func quoted(n *yaml.Node) (*yaml.Node, error) {
-	s, err := text(n)
-	if err == nil {
-		s.SetString("'" + strings.ReplaceAll(s.Value, "'", "''") + "'")
-	}
-	return s, err
 }
 
 func (b builder) external() {
