@@ -209,10 +209,14 @@ func (s *Server) openTrail(context.Context) error {
 	if err != nil {
 		return err
 	}
+	fold, err := foldOf(&s.cfg)
+	if err != nil {
+		return err
+	}
 	t, err := audit.Open(audit.Options{
 		Dir: s.cfg.LogDir(), Node: s.self, Policy: policy, OnFailure: audit.OnFailure(s.cfg.Audit.OnFailure),
 		MaxBodyBytes: int(s.cfg.Audit.MaxBodyBytes), Keep: time.Duration(s.cfg.Audit.Log.Keep), MaxBytes: limit,
-		Logger: s.log, Registerer: s.registry,
+		Fold: fold, Logger: s.log, Registerer: s.registry,
 	})
 	if err != nil {
 		return err

@@ -56,6 +56,9 @@ func checkSinks(cfg *config.Config) (names, own []*sink.IndexName, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("audit.index: %w", err)
 	}
+	if _, err := foldOf(cfg); err != nil {
+		return nil, nil, err
+	}
 	names, own = []*sink.IndexName{first}, []*sink.IndexName{first}
 	for _, c := range cfg.Audit.Sinks {
 		if _, err := sinkCategories(c); err != nil {
@@ -88,11 +91,26 @@ func indexNameOf(cfg *config.Config, c config.Sink) (*sink.IndexName, error) {
 }
 
 func sinkCategories(c config.Sink) ([]audit.Category, error) {
+	return categoriesOf("audit.sinks."+c.Name+".categories", c.Categories)
+}
+
+// foldOf reads which repeats become one event.
+func foldOf(cfg *config.Config) (audit.Fold, error) {
+	categories, err := categoriesOf("audit.fold.categories", cfg.Audit.Fold.Categories)
+	for _, c := range categories {
+		if !c.Folds() {
+			err = errors.Join(err, fmt.Errorf("audit.fold.categories: events of category %s do not fold", c))
+		}
+	}
+	return audit.Fold{Window: time.Duration(cfg.Audit.Fold.Window), Categories: categories}, err
+}
+
+func categoriesOf(key string, names []string) ([]audit.Category, error) {
 	var list []audit.Category
-	for _, name := range c.Categories {
+	for _, name := range names {
 		category, ok := audit.ParseCategory(name)
 		if !ok {
-			return nil, fmt.Errorf("audit.sinks.%s.categories: %q is not a category", c.Name, name)
+			return nil, fmt.Errorf("%s: %q is not a category", key, name)
 		}
 		list = append(list, category)
 	}

@@ -149,6 +149,15 @@ func TestConfigurationOfSinksIsCheckedAtTheStart(t *testing.T) {
 	}
 	f(`{a: {type: stdout, categories: [LOGIN]}}`, `audit.sinks.a.categories: "LOGIN" is not a category`)
 	f(`{a: {type: index, index: "'Upper'"}}`, "audit.sinks.a.index")
+	for name, want := range map[string]string{
+		"LOGIN": `audit.fold.categories: "LOGIN" is not a category`, "COMPLIANCE_DOC_READ": "events of category COMPLIANCE_DOC_READ do not fold",
+	} {
+		cfg := apptest.Config(t)
+		cfg.Audit.Fold.Categories = []string{name}
+		if _, err := app.New(t.Context(), cfg, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got error %v, want one with %q", err, want)
+		}
+	}
 }
 
 // TestSinkCommands runs the commands against a running server and on its data folder after its end.

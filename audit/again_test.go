@@ -17,7 +17,7 @@ import (
 func againOf(t *testing.T, s *fakeSink) []string {
 	t.Helper()
 	users := s.users(t)
-	for i, e := range s.taken {
+	for i, e := range s.all() {
 		users[i] += " " + strconv.FormatBool(e.Again)
 	}
 	return users
@@ -141,7 +141,7 @@ func TestReplayWhileEventsAreDelivered(t *testing.T) {
 		}
 		drain(t, trail)
 		times, live := map[uint64]int{}, uint64(0)
-		for _, e := range s.taken {
+		for _, e := range s.all() {
 			times[e.Seq]++
 			if !e.Again {
 				if e.Seq != live+1 {

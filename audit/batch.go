@@ -19,6 +19,8 @@ type batch struct {
 	ends       []int
 	categories []Category
 	list       [][]byte
+	joined     []joined
+	key        []byte // scratch
 }
 
 func (t *Trail) putBatch(b *batch) {
@@ -31,7 +33,8 @@ func (t *Trail) putBatch(b *batch) {
 
 func (b *batch) reset() {
 	clear(b.list)
-	b.buf, b.ends, b.categories, b.list = b.buf[:0], b.ends[:0], b.categories[:0], b.list[:0]
+	clear(b.joined)
+	b.buf, b.ends, b.categories, b.list, b.joined = b.buf[:0], b.ends[:0], b.categories[:0], b.list[:0], b.joined[:0]
 }
 
 // fill encodes those of the events that the policy keeps, until the batch is large enough, and returns the others. Every
@@ -42,7 +45,7 @@ func (b *batch) fill(t *Trail, p *Policy, events []*Event, request bool) (left [
 			return events[i:]
 		}
 		if p.Keep(e) {
-			b.addEvent(t, e, request && b.events() == 0)
+			b.add(t, e, request && b.events() == 0)
 		}
 	}
 	return nil
@@ -75,16 +78,44 @@ func (b *batch) entries() [][]byte {
 	return b.list
 }
 
+// add encodes an event, or that it repeats one.
+func (b *batch) add(t *Trail, e *Event, request bool) {
+	if !t.folds.folds(e) {
+		b.addEvent(t, e, request)
+		return
+	}
+	var key foldKey
+	b.key, key = appendFoldKey(b.key[:0], e)
+	f, repeat := t.folds.join(key, e, t.log)
+	j := joined{fold: f, repeat: repeat, at: e.Time, entry: len(b.ends)}
+	switch {
+	case f == nil:
+		b.addEvent(t, e, request)
+		return
+	case repeat:
+		b.categories = append(b.categories, e.Category)
+		b.end(appendRepeat(b.buf, flagsOf(request), e, f.first))
+	default:
+		begin := len(b.buf)
+		b.addEvent(t, e, request)
+		j.doc = b.buf[begin+len(appendEventHeader(nil, kindEvent, 0, e.Time, e.Category)):]
+	}
+	b.joined = append(b.joined, j)
+}
+
+func flagsOf(request bool) byte {
+	if request {
+		return flagRequest
+	}
+	return 0
+}
+
 // addEvent encodes an event, cut so that it fits the limit on bodies and in any case an entry.
 func (b *batch) addEvent(t *Trail, e *Event, request bool) {
-	var flags byte
-	if request {
-		flags = flagRequest
-	}
 	begin := len(b.buf)
 	for limit := t.maxBody; ; limit /= 2 {
 		cut := cutTo(e, limit)
-		buf := appendEventHeader(b.buf[:begin], kindEvent, flags, e.Time, e.Category)
+		buf := appendEventHeader(b.buf[:begin], kindEvent, flagsOf(request), e.Time, e.Category)
 		b.buf = AppendJSON(buf, &t.node, cut)
 		if len(b.buf)-begin <= wal.MaxEntryBytes || limit == 0 {
 			if cut != e {

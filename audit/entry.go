@@ -15,6 +15,8 @@ import (
 //	intent: the intent as a JSON object
 //	close:  the sequence number of the intent u64
 //	skip:   as event
+//	repeat: as event, but instead of the document: the sequence number of the event that it repeats u64
+//	fold:   as event, but between category and document: the sequence number of the event whose repeats it tells of u64
 const entryVersion = 1
 
 type entryKind uint8
@@ -25,6 +27,8 @@ const (
 	kindClose
 	kindGap
 	kindSkip
+	kindRepeat
+	kindFold
 )
 
 // flagRequest marks the first event of an append that begins a request, so that requests can be counted.
@@ -38,6 +42,7 @@ type stored struct {
 	category Category
 	doc      []byte // of events and gaps; of intents the JSON object
 	intent   uint64 // of a close
+	first    uint64 // of a repeat and a fold
 	gap      counted
 }
 
@@ -77,7 +82,7 @@ func decodeEntry(b []byte) (stored, error) {
 		}
 		s.intent = binary.BigEndian.Uint64(b)
 		return s, nil
-	case kindEvent, kindGap, kindSkip:
+	case kindEvent, kindGap, kindSkip, kindRepeat, kindFold:
 		return decodeEvent(s, b)
 	default:
 		return stored{}, fmt.Errorf("entry has the unknown kind %d", s.kind)
@@ -94,6 +99,13 @@ func decodeEvent(s stored, b []byte) (stored, error) {
 	n := fixed + int(b[fixed-1])
 	s.category = Category(b[fixed:n])
 	b = b[n:]
+	if s.kind == kindRepeat || s.kind == kindFold {
+		if len(b) < 8 || s.kind == kindRepeat && len(b) > 8 {
+			return stored{}, errEntry
+		}
+		s.first = binary.BigEndian.Uint64(b)
+		b = b[8:]
+	}
 	if s.kind == kindGap {
 		if len(b) < 24 {
 			return stored{}, errEntry

@@ -15,6 +15,7 @@ type metrics struct {
 	missed   prometheus.Counter
 	gaps     prometheus.Counter
 	cut      prometheus.Counter
+	folded   prometheus.Counter
 	retries  *prometheus.CounterVec
 	rejected *prometheus.CounterVec
 	skipped  *prometheus.CounterVec
@@ -38,6 +39,7 @@ func newMetrics() *metrics {
 		missed:   counter("dropped_events_total", "Events that were not recorded while on_failure was allow."),
 		gaps:     counter("gaps_total", "Gap records written."),
 		cut:      counter("bodies_cut_total", "Events whose body or difference was longer than audit.max_body_bytes."),
+		folded:   counter("folded_events_total", "Events made durable that are told by the count of another one, see audit.fold."),
 		retries:  vec("sink_retries_total", "sink", "Batches that a sink did not take and will be offered again."),
 		rejected: vec("sink_rejected_total", "sink", "Events that a sink will never take, kept as dead letters."),
 		skipped:  vec("sink_skipped_total", "sink", "Events that a full log passed over because the sink had not taken them."),
@@ -86,7 +88,7 @@ func newCollector(t *Trail) *collector {
 
 func (m *metrics) all() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.events, m.written, m.fsync, m.failures, m.missed, m.gaps, m.cut, m.retries, m.rejected, m.skipped,
+		m.events, m.written, m.fsync, m.failures, m.missed, m.gaps, m.cut, m.folded, m.retries, m.rejected, m.skipped,
 	}
 }
 

@@ -220,7 +220,7 @@ func deliverable(entries []wal.Entry) ([]Entry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("entry %d: %w", e.Seq, err)
 		}
-		if d.kind == kindEvent || d.kind == kindGap || d.kind == kindSkip {
+		if d.kind == kindEvent || d.kind == kindGap || d.kind == kindSkip || d.kind == kindFold {
 			batch = append(batch, Entry{Seq: e.Seq, ID: e.ID(), Time: d.time, Category: d.category, Doc: d.doc})
 		}
 	}

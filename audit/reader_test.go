@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,6 +50,12 @@ func (s *fakeSink) Write(_ context.Context, batch []Entry) error {
 		s.taken = append(s.taken, e)
 	}
 	return nil
+}
+
+func (s *fakeSink) all() []Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.taken)
 }
 
 func (s *fakeSink) users(t testing.TB) []string {

@@ -15,16 +15,18 @@ type scan struct {
 	open     map[uint64][]byte // intents by sequence number
 	told     []counted
 	failedAt uint64
-	found    counted // events behind failedAt
+	found    counted          // events behind failedAt
+	folds    map[uint64]*fold // that are not told, by the first event's sequence number
 }
 
 // recover reads the end of the log: open intents, and what of a gap is told or not missing after all.
 func (t *Trail) recover() error {
 	state, _ := t.gap.snapshot()
-	s := scan{open: make(map[uint64][]byte), failedAt: state.failedAt}
+	s := scan{open: make(map[uint64][]byte), failedAt: state.failedAt, folds: make(map[uint64]*fold)}
 	if err := t.scan(&s); err != nil {
 		return err
 	}
+	t.restoreFolds(s.folds)
 	var fate []uint64 // intents of requests that were counted as missing
 	if s.failedAt != 0 {
 		for seq := range s.open {
@@ -97,7 +99,12 @@ func (s *scan) add(e wal.Entry) error {
 	case kindGap:
 		s.told = append(s.told, d.gap)
 	case kindSkip: // never counted as missing
-	case kindEvent:
+	case kindFold:
+		delete(s.folds, d.first)
+	case kindEvent, kindRepeat:
+		if d.kind == kindRepeat {
+			s.repeat(d)
+		}
 		if s.failedAt != 0 && e.Seq >= s.failedAt {
 			s.found.events++
 			if d.flags&flagRequest != 0 {
@@ -106,4 +113,13 @@ func (s *scan) add(e wal.Entry) error {
 		}
 	}
 	return nil
+}
+
+func (s *scan) repeat(d stored) {
+	f := s.folds[d.first]
+	if f == nil {
+		f = &fold{category: d.category, first: d.first, after: d.first - 1}
+		s.folds[d.first] = f
+	}
+	f.add(d.time)
 }

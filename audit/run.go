@@ -38,7 +38,8 @@ func (t *Trail) keepHouse(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		err := errors.Join(t.tellGap(ctx), t.commit(), t.gap.sync(), t.release())
+		// In a log that is filling up no window keeps files that nothing else needs.
+		err := errors.Join(t.tellFolds(ctx, t.filling(t.log.Size())), t.tellGap(ctx), t.commit(), t.gap.sync(), t.release())
 		if err != nil && healthy {
 			t.logger.WarnContext(ctx, "audit log housekeeping failed", "error", err)
 		}
@@ -49,7 +50,7 @@ func (t *Trail) keepHouse(ctx context.Context) error {
 // commit makes durable how far intents and sinks have come.
 func (t *Trail) commit() error {
 	var errs []error
-	floor := t.intents.floor(t.log)
+	floor := min(t.intents.floor(t.log), t.folds.floor())
 	// A gap record that is being written must be found by the next start.
 	if _, claimed := t.gap.snapshot(); !claimed {
 		errs = append(errs, t.advanceCursor(intentsCursor, floor))
@@ -103,8 +104,11 @@ func (t *Trail) filling(size int64) bool {
 	return t.maxBytes > 0 && size > t.maxBytes/fillingOf*fillingAt
 }
 
-// Drain waits until the sinks have taken everything that is in the log now.
+// Drain ends the windows in which events fold, and waits until the sinks have taken everything that is in the log now.
 func (t *Trail) Drain(ctx context.Context) error {
+	if err := t.tellFolds(ctx, true); err != nil {
+		return fmt.Errorf("drain: %w", err)
+	}
 	last := t.log.Last()
 	for _, r := range t.sinks {
 		if err := r.reach(ctx, last); err != nil {

@@ -37,7 +37,7 @@ func (t *Trail) makeRoom(ctx context.Context) error {
 		return full
 	}
 	// Sinks may have passed since the last housekeeping.
-	err := errors.Join(t.commit(), t.release())
+	err := errors.Join(t.tellFolds(ctx, true), t.commit(), t.release())
 	for err == nil && t.room() != nil {
 		var freed bool
 		if freed, err = t.skipOldest(ctx); !freed {
@@ -85,7 +85,7 @@ func (t *Trail) releasable() uint64 {
 // held is how far intents and the sinks that the log waits for have come. After a crash a cursor may be found behind what was
 // released then: all of that had been delivered.
 func (t *Trail) held() uint64 {
-	held := t.intents.floor(t.log)
+	held := min(t.intents.floor(t.log), t.folds.floor())
 	for _, r := range t.sinks {
 		if !r.SkipWhenFull {
 			held = min(held, r.position())

@@ -64,6 +64,8 @@ type Options struct {
 	Keep time.Duration
 	// MaxBytes bounds the log; 0 means no limit. At least 1 MiB.
 	MaxBytes int64
+	// Fold turns repeats into one event; off by default.
+	Fold Fold
 	// FS is where the log is; the operating system's by default. Tests inject faults here.
 	FS wal.FS
 	// Logger is silent by default.
@@ -90,6 +92,7 @@ type Trail struct {
 	policy  atomic.Pointer[Policy]
 	gap     *gap
 	intents intents
+	folds   *folds
 	sinks   []*reader
 
 	roomMu    sync.Mutex // held while room is made
@@ -124,6 +127,9 @@ func Open(o Options) (*Trail, error) {
 	if err := t.tellGap(context.Background()); err != nil {
 		t.logger.Warn("audit gap cannot be told yet", "error", err)
 	}
+	if err := t.tellFolds(context.Background(), true); err != nil {
+		t.logger.Warn("folded events cannot be told yet", "error", err)
+	}
 	return t, nil
 }
 
@@ -156,6 +162,10 @@ func newTrail(o Options) (*Trail, error) {
 	}
 	if o.MaxBytes > 0 {
 		t.segment = min(o.MaxBytes/16, maxSegment)
+	}
+	var err error
+	if t.folds, err = newFolds(o.Fold, t.segment); err != nil {
+		return nil, err
 	}
 	t.batches.New = func() any { return new(batch) }
 	t.policy.Store(o.Policy)
@@ -255,6 +265,7 @@ func (t *Trail) write(ctx context.Context, s step) (seq uint64, missed bool, err
 			return 0, false, nil
 		}
 		first, err := t.append(ctx, b)
+		t.metrics.folded.Add(float64(t.folds.settle(b.joined, first, err)))
 		if err != nil {
 			return t.failed(ctx, err, s, b.events()+p.count(left))
 		}

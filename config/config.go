@@ -116,6 +116,7 @@ type Audit struct {
 	// SettingsChanges makes events of the categories CLUSTER_SETTINGS_CHANGED and INDEX_SETTINGS_CHANGED, which OpenSearch has
 	// since 3.8.
 	SettingsChanges bool `yaml:"settings_changes"`
+	Fold            Fold `yaml:"fold"`
 	// Sinks are the places that events are delivered to, by name; by default one, the index.
 	Sinks Sinks `yaml:"sinks"`
 }
@@ -186,6 +187,7 @@ func Default() Config {
 			Index:        "'security-auditlog-'YYYY.MM.dd",
 			MaxBodyBytes: 4 << 20,
 			Log:          AuditLog{Keep: Duration(24 * time.Hour)},
+			Fold:         Fold{Categories: []string{"FAILED_LOGIN"}},
 			Sinks:        DefaultSinks(),
 		},
 		Compliance: Compliance{ReadDerived: true},
@@ -269,6 +271,7 @@ func (c *Config) Validate() error {
 			}
 		}
 	}
+	errs = append(errs, c.Audit.Fold.problems()...)
 	errs = append(errs, c.Audit.Sinks.validate(c.HTTP.Insecure)...)
 	errs = append(errs, c.validateUpstream()...)
 	errs = append(errs, c.validateListen()...)

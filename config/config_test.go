@@ -55,6 +55,8 @@ func TestDecodeNamesWhatIsWrong(t *testing.T) {
 	f("admin_dns: ['CN=a']\n", "needed for admin_dns")
 	f("audit: {on_failure: shrug}\n", `audit.on_failure: "shrug" is not one of refuse, allow`)
 	f("notify: {allow_networks: [localhost]}\n", "is not a network")
+	f("audit: {fold: {window: 1ms}}\n", "audit.fold.window: must be 0 or between 1s and 1h")
+	f("audit: {fold: {window: 1d}}\n", "audit.fold.window: must be 0 or between 1s and 1h")
 	f("audit: {max_body_bytes: 64mb}\n", "must be at most 24mb")
 }
 

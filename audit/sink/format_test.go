@@ -8,6 +8,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -233,4 +234,25 @@ func FuzzFormats(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestOCSFCountsFoldedEvents(t *testing.T) {
+	e := exampleEntry(examples()["failed_login"])
+	doc := strings.TrimSuffix(string(e.Doc), "}")
+	e.Doc = []byte(doc + `,"audit_vigil_folded":{"count":41,"first":"2026-11-21T10:00:00.000+00:00","last":"2026-11-21T10:00:09.500+00:00"}}`)
+	b, err := OCSF(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Count     int   `json:"count"`
+		StartTime int64 `json:"start_time"`
+		EndTime   int64 `json:"end_time"`
+	}
+	if err := json.Unmarshal(b, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Count != 41 || got.EndTime-got.StartTime != 9500 || strings.Contains(string(b), "vigil_folded") {
+		t.Errorf("got %s", b)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"vigil/audit"
 )
@@ -74,6 +75,7 @@ func OCSF(e audit.Entry) ([]byte, error) {
 	}
 	ocsfExchange(t, d)
 	ocsfObjects(t, d, class)
+	ocsfFolded(t, d)
 	for _, name := range []string{"@timestamp", "audit_category"} {
 		d.take(name)
 	}
@@ -81,6 +83,21 @@ func OCSF(e audit.Entry) ([]byte, error) {
 		t["unmapped"] = d.fields
 	}
 	return t.line()
+}
+
+// ocsfFolded tells of the repeats that an event stands for.
+func ocsfFolded(t tree, d *document) {
+	folded, ok := d.take("audit_vigil_folded").(map[string]any)
+	if !ok {
+		return
+	}
+	t["count"] = folded["count"]
+	for from, to := range map[string]string{"first": "start_time", "last": "end_time"} {
+		text, _ := folded[from].(string)
+		if at, err := time.Parse(time.RFC3339, text); err == nil {
+			t[to] = at.UnixMilli()
+		}
+	}
 }
 
 // ocsfClass decides what kind of event an event of ours is.

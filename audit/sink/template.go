@@ -121,6 +121,9 @@ func properties() object {
 			"events": typed("long"), "requests": typed("long"), "first": typed("date"), "last": typed("date"),
 			"exact": typed("boolean"),
 		}},
+		"audit_vigil_folded": object{"properties": object{
+			"count": typed("long"), "first": typed("date"), "last": typed("date"),
+		}},
 		"audit_vigil_skipped": object{"properties": object{
 			"sink": keyword(), "first_sequence": typed("long"), "last_sequence": typed("long"), "events": typed("long"),
 		}},
