@@ -72,8 +72,8 @@ type member struct {
 	buried bool
 }
 
-// alive reports whether the member's monitors are its own.
-func (m *member) alive(now time.Time) bool { return m.doc.Takes && now.Sub(m.at) < deadAfter }
+// alive reports whether the member's monitors are its own, as of the last look: what was not looked for cannot be missed.
+func (m *member) alive(looked time.Time) bool { return m.doc.Takes && looked.Sub(m.at) < deadAfter }
 
 type note struct {
 	number int64
@@ -112,13 +112,12 @@ func NewMembers(o MembersOptions) *Members {
 func (m *Members) Holds(monitorID string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := time.Now()
-	if !m.believes(now) {
+	if !m.believes(time.Now()) {
 		return false
 	}
 	own := weight(m.o.ID, monitorID)
 	for id, other := range m.others {
-		if w := weight(id, monitorID); (w > own || w == own && id > m.o.ID) && other.alive(now) {
+		if w := weight(id, monitorID); (w > own || w == own && id > m.o.ID) && other.alive(m.looked) {
 			return false
 		}
 	}
