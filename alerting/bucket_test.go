@@ -276,7 +276,7 @@ func TestSameUserFailsThreeTimes(t *testing.T) {
 		fail := func(user string) {
 			counts[user]++
 			r.with(func() { r.answers = []json.RawMessage{users(counts)} })
-			r.sched.Document("security-auditlog-x", "", json.RawMessage(failedLogin))
+			r.sched.Document("security-auditlog-x", nil, json.RawMessage(failedLogin))
 			pass(200 * time.Millisecond)
 		}
 		for range 2 {

@@ -185,7 +185,7 @@ func TestWhatOneMemberSeesAnotherRuns(t *testing.T) {
 				other = g
 			}
 		}
-		other.sched.Document("security-auditlog-2026.11.21", "1", json.RawMessage(failedLogin))
+		other.sched.Document("security-auditlog-2026.11.21", nil, json.RawMessage(failedLogin))
 		pass(2 * lookEvery)
 		if holder.messages() != 1 || other.messages() != 0 {
 			t.Errorf("%d messages by the holder, %d by the other", holder.messages(), other.messages())
@@ -253,7 +253,7 @@ func TestWhatADeadMemberOwesIsSent(t *testing.T) {
 				}
 				return 0
 			})
-			g.sched.Document("security-auditlog-2026.11.21", "1", json.RawMessage(failedLogin))
+			g.sched.Document("security-auditlog-2026.11.21", nil, json.RawMessage(failedLogin))
 			synctest.Wait()
 			g.docs.Fail(nil)
 			g.kill()
@@ -295,7 +295,7 @@ func TestAPausedMemberChangesNothing(t *testing.T) {
 				paused.cut.Store(false)
 			}
 		})
-		paused.sched.Document("security-auditlog-2026.11.21", "1", json.RawMessage(failedLogin))
+		paused.sched.Document("security-auditlog-2026.11.21", nil, json.RawMessage(failedLogin))
 		pass(8 * time.Second)
 		sent := left[0].messages() + left[1].messages()
 		if sent != 1 {

@@ -52,7 +52,7 @@ func TestDestinationThatIsDownDelaysNoOther(t *testing.T) {
 				m.Triggers[0].Actions = append(m.Triggers[0].Actions, second)
 			})
 		}
-		r.sched.Document("security-auditlog-x", "1", json.RawMessage(failedLogin))
+		r.sched.Document("security-auditlog-x", nil, json.RawMessage(failedLogin))
 		pass(20 * time.Second) // all have been tried once and failed
 		tried := r.tried()
 		if tried < 12 {

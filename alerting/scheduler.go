@@ -87,14 +87,25 @@ func NewScheduler(o SchedulerOptions) *Scheduler {
 	return s
 }
 
-// Document tells that a document can be found in an index from now on. The monitors whose result it may change run at once.
-// It does not wait, and keeps nothing of source.
-func (s *Scheduler) Document(index, _ string, source json.RawMessage) {
-	s.poke(s.index.match(index, source))
+// Document tells that a document of an index is found from now on as it is after, and not any more as it was before; nil if it
+// was, or is, not there. The monitors whose result that may change run at once. It does not wait, and keeps nothing of either.
+func (s *Scheduler) Document(index string, before, after json.RawMessage) {
+	var ids []string
+	if after != nil {
+		ids = s.index.match(index, after)
+	}
+	if before != nil {
+		for _, id := range s.index.match(index, before) {
+			if !slices.Contains(ids, id) { // one run sees both
+				ids = append(ids, id)
+			}
+		}
+	}
+	s.poke(ids)
 }
 
-// Changed tells that documents of an index were changed or deleted, or written in a way that does not show them. All monitors
-// over the index run at once.
+// Changed tells that documents of an index were changed, deleted or written in a way that does not show them. All monitors over
+// the index run at once.
 func (s *Scheduler) Changed(index string) { s.poke(s.index.over(index)) }
 
 // poke has monitors run at once, here or where they are held.

@@ -53,7 +53,7 @@ func TestDocumentRaisesAtOnceAndTheSlotDoesNotRepeatIt(t *testing.T) {
 		pass(10 * time.Second)
 
 		r.set(2)
-		r.sched.Document("security-auditlog-2026.11.21", "1", json.RawMessage(failedLogin))
+		r.sched.Document("security-auditlog-2026.11.21", nil, json.RawMessage(failedLogin))
 		synctest.Wait()
 		if got := r.messages(); got != 1 {
 			t.Fatalf("%d messages after the document, want 1", got)
@@ -86,7 +86,7 @@ func TestDocumentsOnlyRaise(t *testing.T) {
 		synctest.Wait()
 		nudge := func() {
 			pass(200 * time.Millisecond)
-			r.sched.Document("security-auditlog-x", "1", json.RawMessage(failedLogin))
+			r.sched.Document("security-auditlog-x", nil, json.RawMessage(failedLogin))
 			synctest.Wait()
 		}
 		r.with(func() { r.fault = errors.New("no such thing") })
@@ -121,7 +121,7 @@ func TestFloodRunsTenTimesASecond(t *testing.T) {
 			if i == 2500 {
 				r.set(3)
 			}
-			r.sched.Document("security-auditlog-x", "1", json.RawMessage(failedLogin))
+			r.sched.Document("security-auditlog-x", nil, json.RawMessage(failedLogin))
 			pass(200 * time.Microsecond)
 		}
 		pass(100 * time.Millisecond)
@@ -146,10 +146,10 @@ func TestLastDocumentOfABurstIsSeen(t *testing.T) {
 		defer r.start()()
 		r.monitor(nil)
 		synctest.Wait()
-		r.sched.Document("security-auditlog-x", "1", json.RawMessage(failedLogin))
+		r.sched.Document("security-auditlog-x", nil, json.RawMessage(failedLogin))
 		synctest.Wait() // this run found one hit too few
 		r.set(2)
-		r.sched.Document("security-auditlog-x", "2", json.RawMessage(failedLogin))
+		r.sched.Document("security-auditlog-x", nil, json.RawMessage(failedLogin))
 		pass(101 * time.Millisecond)
 		if got := r.messages(); got != 1 {
 			t.Errorf("%d messages, want 1", got)
@@ -163,8 +163,8 @@ func TestOtherDocumentsRunNothing(t *testing.T) {
 		defer r.start()()
 		r.monitor(nil)
 		synctest.Wait()
-		r.sched.Document("security-auditlog-x", "1", json.RawMessage(`{"audit_category":"GRANTED_PRIVILEGES"}`))
-		r.sched.Document("logs-1", "1", json.RawMessage(failedLogin))
+		r.sched.Document("security-auditlog-x", nil, json.RawMessage(`{"audit_category":"GRANTED_PRIVILEGES"}`))
+		r.sched.Document("logs-1", nil, json.RawMessage(failedLogin))
 		synctest.Wait()
 		if got := r.searched(); got != 0 {
 			t.Errorf("%d searches, want none", got)
@@ -185,7 +185,7 @@ func TestEditedMonitorRunsAsEdited(t *testing.T) {
 		r.set(2)
 		m := r.monitor(nil)
 		synctest.Wait()
-		r.sched.Document("security-auditlog-x", "1", json.RawMessage(failedLogin))
+		r.sched.Document("security-auditlog-x", nil, json.RawMessage(failedLogin))
 		synctest.Wait()
 
 		pass(10 * time.Second)
@@ -300,7 +300,7 @@ func TestFailedMessageIsRetriedUnderItsIDAndTheAlertRecovers(t *testing.T) {
 		r.with(func() {
 			r.refuse = &notify.Error{Status: 503, Retry: true, After: 7 * time.Second, Err: errors.New("busy")}
 		})
-		r.sched.Document("security-auditlog-x", "1", json.RawMessage(failedLogin))
+		r.sched.Document("security-auditlog-x", nil, json.RawMessage(failedLogin))
 		synctest.Wait()
 		if diff := cmp.Diff([]State{Errored}, r.alerts()); diff != "" {
 			t.Fatal(diff)
@@ -345,7 +345,7 @@ func TestStoreAwaySendsNothing(t *testing.T) {
 			}
 			return 0
 		})
-		r.sched.Document("security-auditlog-x", "1", json.RawMessage(failedLogin))
+		r.sched.Document("security-auditlog-x", nil, json.RawMessage(failedLogin))
 		synctest.Wait()
 		if got := r.messages(); got != 0 {
 			t.Errorf("%d messages although the alert could not be stored", got)

@@ -47,15 +47,6 @@ func (a *alertingParts) run(ctx context.Context) error {
 
 func (a *alertingParts) routes() []rest.Route { return a.api.Routes() }
 
-// nudge tells of a document that can be found from now on. A deletion has no source: what it changes does not show.
-func (a *alertingParts) nudge(index, id string, source json.RawMessage) {
-	if source == nil {
-		a.scheduler.Changed(index)
-		return
-	}
-	a.scheduler.Document(index, id, source)
-}
-
 func (s *Server) openAlerting(context.Context) error {
 	metrics, err := newAlertingMetrics(s.registry)
 	if err != nil {

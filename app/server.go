@@ -255,14 +255,14 @@ func (s *Server) openGateway(context.Context) error {
 
 // documentWritten hands every document that the engine holds now to alerting, which runs the monitors whose result may have
 // changed. Events of our own searches are left out: a monitor of the audit index would nudge itself for ever.
-func (s *Server) documentWritten(index, id string, source json.RawMessage) {
+func (s *Server) documentWritten(index, _ string, before, after json.RawMessage) {
 	if s.alerting == nil || strings.HasPrefix(index, ".") {
 		return
 	}
-	if s.isAuditIndex(index) && isLocal(source) {
+	if s.isAuditIndex(index) && isLocal(after) {
 		return
 	}
-	s.alerting.nudge(index, id, source)
+	s.alerting.scheduler.Document(index, before, after)
 }
 
 // isLocal reports whether an event's request came from within.

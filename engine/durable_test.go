@@ -281,17 +281,18 @@ func TestOnWriteFollowsPublication(t *testing.T) {
 	var mu sync.Mutex
 	var got []string
 	var e *Engine
-	e = open(t, Options{OnWrite: func(index, id string, source json.RawMessage) {
+	e = open(t, Options{OnWrite: func(index, id string, before, after json.RawMessage) {
 		visible := e.state.Load().indices[index].docs.get(id) != nil
 		mu.Lock()
 		defer mu.Unlock()
-		got = append(got, fmt.Sprintf("%s/%s %s %v", index, id, source, visible))
+		got = append(got, fmt.Sprintf("%s/%s %s→%s %v", index, id, before, after, visible))
 	}})
 	want(t, e, 201, "PUT", "/a/_doc/1", `{"n":1}`)
+	want(t, e, 200, "PUT", "/a/_doc/1", `{"n":2}`)
 	want(t, e, 200, "DELETE", "/a/_doc/1", "")
 	mu.Lock()
 	defer mu.Unlock()
-	if diff := cmp.Diff([]string{`a/1 {"n":1} true`, `a/1  false`}, got); diff != "" {
+	if diff := cmp.Diff([]string{`a/1 →{"n":1} true`, `a/1 {"n":1}→{"n":2} true`, `a/1 {"n":2}→ false`}, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -44,9 +44,10 @@ type Options struct {
 	MaxLog int64
 	// MaxBody bounds the body of a request that comes without a [rest.Call]; 100 MB by default.
 	MaxBody int64
-	// OnWrite is called after a document became visible, in the order of the operations of its index, with a nil source
-	// for deletes. It runs in the path of every write: it must not block and must not call the engine's handlers.
-	OnWrite func(index, id string, source json.RawMessage)
+	// OnWrite is called after a document became visible, in the order of the operations of its index, with its source before and
+	// after: nil if there was none, or is none any more. It runs in the path of every write: it must not block and must not call
+	// the engine's handlers.
+	OnWrite func(index, id string, before, after json.RawMessage)
 	// FS is where files are; the operating system's by default. Tests inject faults here.
 	FS wal.FS
 

@@ -129,7 +129,7 @@ func (e *Engine) publishClone(next *state, made *index, docs []*segment.Doc) {
 	e.state.Store(next)
 	if e.opts.OnWrite != nil {
 		for _, d := range docs {
-			e.opts.OnWrite(made.Name, d.ID, d.Source)
+			e.opts.OnWrite(made.Name, d.ID, nil, d.Source)
 		}
 	}
 }

@@ -58,6 +58,14 @@ type record struct {
 
 func (r record) exists() bool { return r.doc != nil }
 
+// source is that of the document, nil if there is none.
+func (r record) source() json.RawMessage {
+	if r.doc == nil {
+		return nil
+	}
+	return r.doc.Source
+}
+
 func (r record) version() int64 {
 	if r.doc != nil {
 		return r.doc.Version

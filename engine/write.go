@@ -346,13 +346,8 @@ func (e *Engine) prepare(q *request, r *docResult, x *index, was record, p plan)
 	name, docs := x.Name, x.docs
 	r.flush = e.enqueue(entry.encode(), func() {
 		docs.publish(entry.id, entry.shard, rec)
-		if e.opts.OnWrite == nil {
-			return
-		}
-		if rec.doc == nil {
-			e.opts.OnWrite(name, entry.id, nil)
-		} else {
-			e.opts.OnWrite(name, entry.id, rec.doc.Source)
+		if e.opts.OnWrite != nil {
+			e.opts.OnWrite(name, entry.id, was.source(), rec.source())
 		}
 	}, func() { docs.settle(entry.id, entry.seq) })
 }
