@@ -10,17 +10,19 @@ import (
 // State is where an alert stands in its life.
 type State string
 
-// The states of alerts. COMPLETED and DELETED are final.
+// The states of alerts. COMPLETED, DELETED and AUDIT are final.
 const (
 	Active       State = "ACTIVE"
 	Acknowledged State = "ACKNOWLEDGED"
 	Completed    State = "COMPLETED"
 	Errored      State = "ERROR"
 	Deleted      State = "DELETED"
+	// Audit is the state of alerts that a workflow's monitors leave for the record. Nobody is told of them.
+	Audit State = "AUDIT"
 )
 
 // IsFinal reports whether an alert in the state belongs into the history.
-func (s State) IsFinal() bool { return s == Completed || s == Deleted }
+func (s State) IsFinal() bool { return s == Completed || s == Deleted || s == Audit }
 
 const (
 	alertSchema  = 5 // as recorded of OpenSearch 2.19
@@ -36,11 +38,15 @@ type Alert struct {
 	MonitorID      string
 	MonitorVersion int64
 	MonitorName    string
-	ExecutionID    string
-	TriggerID      string
-	TriggerName    string
-	Severity       string
-	State          State
+	// WorkflowID is set if the monitor ran in a workflow; without MonitorID the alert is the workflow's own.
+	WorkflowID, WorkflowName string
+	// AssociatedAlerts are those for which a workflow raised its own.
+	AssociatedAlerts []string
+	ExecutionID      string
+	TriggerID        string
+	TriggerName      string
+	Severity         string
+	State            State
 	// ErrorMessage is set in state ERROR alone; ErrorHistory holds the last ten, newest first.
 	ErrorMessage  string
 	ErrorHistory  []AlertError
@@ -138,7 +144,8 @@ func (a *Alert) stored() json.RawMessage {
 
 func (a *Alert) wire() alertWire {
 	w := alertWire{
-		ID: a.ID, Version: a.Version, MonitorID: a.MonitorID, AssociatedAlerts: []string{}, SchemaVersion: alertSchema,
+		ID: a.ID, Version: a.Version, MonitorID: a.MonitorID, WorkflowID: a.WorkflowID, WorkflowName: a.WorkflowName,
+		AssociatedAlerts: a.AssociatedAlerts, SchemaVersion: alertSchema,
 		MonitorVersion: a.MonitorVersion, MonitorName: a.MonitorName, ExecutionID: a.ExecutionID,
 		TriggerID: a.TriggerID, TriggerName: a.TriggerName, FindingIDs: a.FindingIDs, RelatedDocIDs: a.RelatedDocIDs,
 		State: a.State, AlertHistory: a.ErrorHistory, Severity: a.Severity, ActionResults: a.ActionResults,
@@ -147,6 +154,9 @@ func (a *Alert) wire() alertWire {
 	}
 	if a.ErrorMessage != "" {
 		w.ErrorMessage = &a.ErrorMessage
+	}
+	if w.AssociatedAlerts == nil {
+		w.AssociatedAlerts = []string{}
 	}
 	if w.FindingIDs == nil {
 		w.FindingIDs = []string{}
@@ -170,7 +180,8 @@ func parseAlert(source json.RawMessage) (Alert, error) {
 		return Alert{}, err
 	}
 	a := Alert{
-		ID: w.ID, Version: w.Version, MonitorID: w.MonitorID, MonitorVersion: w.MonitorVersion, MonitorName: w.MonitorName,
+		ID: w.ID, Version: w.Version, MonitorID: w.MonitorID, WorkflowID: w.WorkflowID, WorkflowName: w.WorkflowName,
+		AssociatedAlerts: w.AssociatedAlerts, MonitorVersion: w.MonitorVersion, MonitorName: w.MonitorName,
 		ExecutionID: w.ExecutionID, TriggerID: w.TriggerID, TriggerName: w.TriggerName, Severity: w.Severity, State: w.State,
 		ErrorHistory: w.AlertHistory, ActionResults: w.ActionResults,
 		StartTime: fromMillis(w.StartTime), LastNotification: fromMillis(w.LastNotification), EndTime: fromMillis(w.EndTime),
@@ -181,6 +192,22 @@ func parseAlert(source json.RawMessage) (Alert, error) {
 		a.ErrorMessage = *w.ErrorMessage
 	}
 	return a, nil
+}
+
+// job is the monitor or workflow whose run made the alert.
+func (a *Alert) job() string {
+	if a.MonitorID == "" {
+		return a.WorkflowID
+	}
+	return a.MonitorID
+}
+
+// holder is the monitor or workflow whose holder sends what the alert owes.
+func (a *Alert) holder() string {
+	if a.WorkflowID != "" {
+		return a.WorkflowID
+	}
+	return a.MonitorID
 }
 
 // belongsToHistory reports whether nothing more becomes of the alert. As in OpenSearch that is so of an alert of a
@@ -200,7 +227,9 @@ func (a *Alert) clone() Alert {
 // fail puts the alert into state ERROR.
 func (a *Alert) fail(message string, now time.Time) {
 	message = clip(message)
-	a.State, a.ErrorMessage = Errored, message
+	if a.ErrorMessage = message; a.State != Audit {
+		a.State = Errored
+	}
 	a.ErrorHistory = append([]AlertError{{now.UnixMilli(), message}}, a.ErrorHistory...)
 	a.ErrorHistory = a.ErrorHistory[:min(len(a.ErrorHistory), maxHistory)]
 }

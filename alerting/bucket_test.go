@@ -321,7 +321,7 @@ func TestBucketAlertAcknowledgedDuringARunStaysSo(t *testing.T) {
 			}
 		}
 		run()
-		alerts, err := r.store.live(t.Context(), m.ID)
+		alerts, err := r.store.live(t.Context(), owner{monitorID: m.ID})
 		if err != nil || len(alerts) != 1 {
 			t.Fatalf("%v, %v", alerts, err)
 		}

@@ -19,6 +19,8 @@ type runContext struct {
 	template map[string]any
 	// extra is what ctx has in messages of other monitors than those of query level.
 	extra map[string]any
+	// associated are the alerts of a workflow's monitors that made its condition hold.
+	associated []string
 }
 
 var _ script.Object = (*runContext)(nil)
@@ -92,6 +94,10 @@ func (c *runContext) forTemplate() map[string]any {
 		"periodStart": instant(c.e.PeriodStart),
 		"periodEnd":   instant(c.e.PeriodEnd),
 		"error":       c.e.InputError,
+	}
+	if m.Type == Composite {
+		c.chained()
+		return c.template
 	}
 	if m.Type.oneAlert() {
 		c.template["alert"] = c.alert.forTemplate()

@@ -162,11 +162,11 @@ func (w *monitorWire) readTriggers(m *Monitor) error {
 func (w *monitorWire) readRest(m *Monitor) error {
 	switch {
 	case w.Name == nil:
-		return errorf(BadArgument, "Monitor name is null")
+		return errorf(BadArgument, "%s name is null", m.Type.noun())
 	case len(*w.Name) > maxMonitorName:
-		return errorf(BadArgument, "Monitor name is longer than %d bytes", maxMonitorName)
+		return errorf(BadArgument, "%s name is longer than %d bytes", m.Type.noun(), maxMonitorName)
 	case isNull(w.Schedule):
-		return errorf(BadArgument, "Monitor schedule is null")
+		return errorf(BadArgument, "%s schedule is null", m.Type.noun())
 	}
 	var err error
 	if m.Schedule, err = ParseSchedule(w.Schedule); err != nil {
@@ -197,6 +197,12 @@ func parseTrigger(raw json.RawMessage, t MonitorType) (Trigger, error) {
 	}
 	if inner, ok := members[t.wrapper()]; ok {
 		raw = inner
+	} else if t == Composite {
+		var bare struct{ Name string }
+		for _, value := range members {
+			_ = json.Unmarshal(value, &bare) // for its name, if it has one
+		}
+		return Trigger{}, errorf(BadArgument, "Incompatible trigger [%s] for workflow. ", bare.Name)
 	} else if len(members) == 1 {
 		for name := range members {
 			return Trigger{}, errorf(BadArgument, "Incompatible trigger [%s] for monitor type [%s]", name, t)
@@ -212,6 +218,8 @@ func (t MonitorType) wrapper() string {
 		return "bucket_level_trigger"
 	case DocLevel:
 		return "document_level_trigger"
+	case Composite:
+		return "chained_alert_trigger"
 	case QueryLevel, ClusterMetrics:
 	}
 	return "query_level_trigger"

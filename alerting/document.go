@@ -53,7 +53,7 @@ func (e *Evaluation) documents(ctx context.Context, out *Outcome) {
 	for i := range e.Documents {
 		d := &e.Documents[i]
 		out.Findings = append(out.Findings, Finding{
-			ID: d.findingID(e.Monitor.ID), RelatedDocIDs: []string{d.ID}, CorrelatedDocs: []string{},
+			ID: d.findingID(e.marksID()), RelatedDocIDs: []string{d.ID}, CorrelatedDocs: []string{},
 			MonitorID: e.Monitor.ID, MonitorName: e.Monitor.Name, Index: d.Index, Queries: d.Queries,
 			Timestamp: e.Now.UnixMilli(), ExecutionID: e.ExecutionID,
 		})
@@ -75,8 +75,8 @@ func (e *Evaluation) documents(ctx context.Context, out *Outcome) {
 	}
 }
 
-func (d *Document) findingID(monitorID string) string {
-	return stableID("finding", monitorID, d.Index, d.ID, strconv.FormatInt(d.SeqNo, 10))
+func (d *Document) findingID(by string) string {
+	return stableID("finding", by, d.Index, d.ID, strconv.FormatInt(d.SeqNo, 10))
 }
 
 // monitorError keeps up the one alert by which a document-level monitor tells that it does not work. As in OpenSearch it
@@ -128,10 +128,10 @@ func (e *Evaluation) documentAlerts(ctx context.Context, t *Trigger, c documentC
 	about := map[*Alert][]*Document{}
 	for i, docs := range groups {
 		a := e.next(t, nil)
-		a.ID = stableID("alert", e.Monitor.ID, t.ID, docs[0].Index, docs[0].ID, strconv.FormatInt(docs[0].SeqNo, 10))
+		a.ID = stableID("alert", e.marksID(), t.ID, docs[0].Index, docs[0].ID, strconv.FormatInt(docs[0].SeqNo, 10))
 		a.Nudged = false
 		for _, d := range docs {
-			a.FindingIDs = append(a.FindingIDs, d.findingID(e.Monitor.ID))
+			a.FindingIDs = append(a.FindingIDs, d.findingID(e.marksID()))
 			a.RelatedDocIDs = append(a.RelatedDocIDs, d.name())
 		}
 		alerts[i] = a

@@ -59,13 +59,13 @@ func (r *Runner) runDocuments(ctx context.Context, e *Evaluation, dry bool) (Run
 	if len(m.Inputs) == 0 || len(m.Inputs[0].Doc.Queries) == 0 {
 		return res, nil
 	}
-	marks, err := r.marks(ctx, m)
+	marks, err := r.marks(ctx, e)
 	if err != nil {
 		return res, err
 	}
 	for batch := 0; ; batch++ {
 		fetch, cancel := context.WithTimeout(ctx, e.settings.InputTimeout)
-		e.Documents, err = r.newDocuments(fetch, m, marks)
+		e.Documents, err = r.newDocuments(fetch, e, marks)
 		cancel()
 		if err != nil {
 			e.Documents, e.InputError = nil, userError(err)
@@ -74,6 +74,8 @@ func (r *Runner) runDocuments(ctx context.Context, e *Evaluation, dry bool) (Run
 		full := len(e.Documents) == documentBatch
 		out, err := r.concludeDocuments(ctx, e, marks, dry)
 		res.InputError = e.InputError
+		res.raised = append(res.raised, e.raised(&out)...)
+		res.find(out.Findings)
 		res.Triggers = mergeTriggers(res.Triggers, out.Triggers)
 		if err != nil || !full || dry {
 			return res, err
@@ -86,11 +88,12 @@ func (r *Runner) runDocuments(ctx context.Context, e *Evaluation, dry bool) (Run
 }
 
 // marks returns the bookmarks of a stored monitor; of one that is not stored, those of an empty past.
-func (r *Runner) marks(ctx context.Context, m *Monitor) (Bookmarks, error) {
+func (r *Runner) marks(ctx context.Context, e *Evaluation) (Bookmarks, error) {
+	m, id := e.Monitor, e.marksID()
 	if m.ID == "" {
 		return Bookmarks{}, nil
 	}
-	marks, err := r.o.Store.bookmarks(ctx, m.ID)
+	marks, err := r.o.Store.bookmarks(ctx, id)
 	if !errors.Is(err, cluster.ErrNotFound) {
 		return marks, err
 	}
@@ -98,12 +101,16 @@ func (r *Runner) marks(ctx context.Context, m *Monitor) (Bookmarks, error) {
 	if marks, err = r.Bookmarks(ctx, m); err != nil {
 		return nil, err
 	}
-	return marks, r.o.Store.saveBookmarks(ctx, m.ID, marks)
+	return marks, r.o.Store.saveBookmarks(ctx, id, marks)
 }
 
-func (r *Runner) newDocuments(ctx context.Context, m *Monitor, marks Bookmarks) ([]Document, error) {
-	in := m.Inputs[0].Doc
-	raw, err := r.o.Searcher.Search(ctx, m.User, in.Indices, in.search(marks, documentBatch))
+func (r *Runner) newDocuments(ctx context.Context, e *Evaluation, marks Bookmarks) ([]Document, error) {
+	in := e.Monitor.Inputs[0].Doc
+	body, err := e.part.restrict(in.search(marks, documentBatch))
+	if err != nil {
+		return nil, err
+	}
+	raw, err := r.o.Searcher.Search(ctx, e.Monitor.User, in.Indices, body)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +166,7 @@ func (r *Runner) concludeDocuments(ctx context.Context, e *Evaluation, marks Boo
 		return out, errors.Join(err, r.send(ctx, e, &out))
 	}
 	if len(e.Documents) > 0 {
-		if err := r.o.Store.saveBookmarks(ctx, e.Monitor.ID, next); err != nil {
+		if err := r.o.Store.saveBookmarks(ctx, e.marksID(), next); err != nil {
 			return out, errors.Join(err, r.send(ctx, e, &out))
 		}
 		maps.Copy(marks, next)

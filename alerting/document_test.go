@@ -226,14 +226,14 @@ func TestAcknowledgedDocumentAlertIsHistory(t *testing.T) {
 		if _, err := r.runner.Run(t.Context(), Request{Monitor: m, Cause: Nudged}); err != nil {
 			t.Fatal(err)
 		}
-		alerts, err := r.store.live(t.Context(), m.ID)
+		alerts, err := r.store.live(t.Context(), owner{monitorID: m.ID})
 		if err != nil || len(alerts) != 1 {
 			t.Fatalf("%v, %v", alerts, err)
 		}
 		if done, failed, err := r.store.Acknowledge(t.Context(), m.ID, []string{alerts[0].ID}); len(done) != 1 {
 			t.Fatalf("%v, %v", failed, err)
 		}
-		if live, _ := r.store.live(t.Context(), m.ID); len(live) != 0 || len(r.docs.Sources(".opendistro-alerting-alert-history-*")) != 1 {
+		if live, _ := r.store.live(t.Context(), owner{monitorID: m.ID}); len(live) != 0 || len(r.docs.Sources(".opendistro-alerting-alert-history-*")) != 1 {
 			t.Errorf("live: %v", live)
 		}
 	})

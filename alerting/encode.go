@@ -55,11 +55,14 @@ type conditionOut struct {
 	Filter      json.RawMessage `json:"filter,omitempty"`
 }
 
-// JSON returns the monitor as the plugin answers it.
+// JSON returns the monitor or workflow as the plugin answers it.
 func (m *Monitor) JSON(v View) json.RawMessage {
+	if m.Type == Composite {
+		return m.workflowJSON(v)
+	}
 	out := monitorOut{
 		Type: "monitor", SchemaVersion: m.SchemaVersion, Name: m.Name, MonitorType: m.Type, Enabled: m.Enabled,
-		EnabledTime: millis(m.EnabledTime), Schedule: m.Schedule, Inputs: []any{}, Triggers: []any{},
+		EnabledTime: millis(m.EnabledTime), Schedule: m.Schedule, Inputs: m.inputsWire(), Triggers: m.triggersWire(),
 		LastUpdateTime: millis(m.LastUpdateTime), DataSources: defaultDataSources(),
 		DeleteQueryIndex: m.DeleteQueryIndex, SingleAlert: m.SingleAlert, Owner: m.Owner,
 	}
@@ -69,13 +72,23 @@ func (m *Monitor) JSON(v View) json.RawMessage {
 	if v == viewStored {
 		out.User = m.User
 	}
-	for _, in := range m.Inputs {
-		out.Inputs = append(out.Inputs, in.wire())
-	}
-	for i := range m.Triggers {
-		out.Triggers = append(out.Triggers, map[string]triggerOut{m.Type.wrapper(): m.Triggers[i].wire()})
-	}
 	return encode(out)
+}
+
+func (m *Monitor) inputsWire() []any {
+	out := []any{}
+	for _, in := range m.Inputs {
+		out = append(out, in.wire())
+	}
+	return out
+}
+
+func (m *Monitor) triggersWire() []any {
+	out := []any{}
+	for i := range m.Triggers {
+		out = append(out, map[string]triggerOut{m.Type.wrapper(): m.Triggers[i].wire()})
+	}
+	return out
 }
 
 func (in Input) wire() any {
@@ -84,6 +97,8 @@ func (in Input) wire() any {
 		return in.Doc.wire()
 	case in.Cluster != nil:
 		return in.Cluster.wire()
+	case in.Sequence != nil:
+		return in.Sequence.wire()
 	}
 	type search struct {
 		Indices []string        `json:"indices"`

@@ -20,6 +20,10 @@ const (
 	Conflict
 	// Unsupported is 501: known, but not built.
 	Unsupported
+	// Forbidden is 403.
+	Forbidden
+	// Invalid is 400 for a request whose parts do not fit together.
+	Invalid
 	// MissingIndex is 404 for an index that a monitor names or that alerting keeps itself.
 	MissingIndex
 )

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"vigil/script"
@@ -40,7 +38,12 @@ type Evaluation struct {
 	// NewID makes ids of alerts and deliveries.
 	NewID func() string
 
+	// Fired are the alerts that the monitors of a workflow raised, by monitor. Results has no part in it.
+	Fired map[string][]string
+
 	settings Settings
+	// part is set if the monitor runs in a workflow.
+	part *part
 	// clusterName is told by alerts of cluster-metrics monitors.
 	clusterName string
 	// triggerID restricts the evaluation to the alerts of one trigger, unless empty.
@@ -110,6 +113,7 @@ type ActionResult struct {
 
 // The beginnings of error texts, as in OpenSearch.
 const (
+	failedMonitor = "Failed running monitor:\n"
 	failedInputs  = "Failed fetching inputs:\n"
 	failedTrigger = "Failed evaluating trigger:\n"
 	failedAction  = "Failed running action:\n"
@@ -119,6 +123,9 @@ const (
 // network; ctx only bounds the scripts. The rules are those of the alerting plugin for query-level monitors, with one
 // addition: a run caused by a document may only raise.
 func Evaluate(ctx context.Context, e Evaluation) Outcome {
+	if e.audits() {
+		e.Monitor = e.Monitor.silent()
+	}
 	out := Outcome{Results: e.Results}
 	if e.Monitor.Type == BucketLevel {
 		e.buckets(ctx, &out)
@@ -188,26 +195,37 @@ func (e *Evaluation) trigger(ctx context.Context, t *Trigger, alert *Alert, resu
 	res := TriggerResult{ID: t.ID, Name: t.Name}
 	vars := &runContext{e: e, t: t, alert: alert, results: results}
 	var err error
-	if res.Triggered, err = condition(ctx, t, vars); err != nil {
+	if e.Monitor.Type == Composite {
+		err = e.chained(t, vars, &res)
+	} else {
+		res.Triggered, err = condition(ctx, t, vars)
 		// As in OpenSearch a condition that cannot be evaluated counts as met: somebody must look.
-		res.Triggered, res.Error = true, scriptError(err)
+		res.Triggered = res.Triggered || err != nil
+	}
+	if err != nil {
+		res.Error = scriptError(err)
 	}
 	problem := e.problem(res)
 	switch {
-	case !res.Triggered && alert == nil:
+	case problem != "":
+	case res.Triggered && (alert == nil || alert.State != Acknowledged):
+	case res.Triggered || alert == nil:
 		return res, nil
-	case !res.Triggered:
+	default:
 		done := alert.end(Completed, e.Now)
 		done.ErrorMessage = ""
 		return res, &done
-	case alert != nil && alert.State == Acknowledged && problem == "":
-		return res, nil
 	}
 	next := e.next(t, alert)
+	if alert == nil {
+		next.AssociatedAlerts = vars.associated
+	}
 	if next.Clusters = nil; e.Monitor.Type == ClusterMetrics && problem == "" {
 		next.Clusters = []string{e.clusterName}
 	}
-	e.actions(ctx, t, vars, &res, &next)
+	if res.Triggered {
+		e.actions(ctx, t, vars, &res, &next)
+	}
 	if problem == "" {
 		problem = actionProblem(res)
 	}
@@ -220,6 +238,8 @@ func (e *Evaluation) trigger(ctx context.Context, t *Trigger, alert *Alert, resu
 // problem returns the error of the run as an alert tells it.
 func (e *Evaluation) problem(res TriggerResult) string {
 	switch {
+	case e.InputError != "" && e.Monitor.Type == Composite:
+		return failedMonitor + e.InputError
 	case e.InputError != "":
 		return failedInputs + e.InputError
 	case res.Error != "":
@@ -246,11 +266,13 @@ func (e *Evaluation) next(t *Trigger, alert *Alert) Alert {
 		return c
 	}
 	m := e.Monitor
-	return Alert{
+	a := Alert{
 		ID: e.NewID(), Version: 1, MonitorID: m.ID, MonitorVersion: m.Version.Version, MonitorName: m.Name,
 		ExecutionID: e.ExecutionID, TriggerID: t.ID, TriggerName: t.Name, Severity: t.Severity, State: Active,
 		StartTime: e.Now, LastNotification: e.Now, Nudged: e.Cause == Nudged, MonitorUser: m.User,
 	}
+	e.inWorkflow(&a)
+	return a
 }
 
 // actions decides what is sent for an alert, and has the alert owe it.
@@ -278,47 +300,6 @@ func (e *Evaluation) actions(ctx context.Context, t *Trigger, vars *runContext, 
 
 func (e *Evaluation) throttled(a *Action, last time.Time) bool {
 	return a.Throttle > 0 && !last.IsZero() && !last.Before(e.Now.Add(-a.Throttle))
-}
-
-// write renders a message and has the alert owe it.
-func (e *Evaluation) write(ctx context.Context, a *Action, vars *runContext, r *ActionResult, alert *Alert) {
-	if err := r.render(ctx, a, vars); err != nil {
-		r.Error = err.Error()
-		return
-	}
-	r.Delivery = &Delivery{
-		ID: e.NewID(), AlertID: alert.ID, ActionID: a.ID, DestinationID: a.DestinationID, Severity: alert.Severity,
-		Subject: r.Subject, Body: r.Message, Created: e.Now.UnixMilli(),
-	}
-	alert.owe(*r.Delivery)
-}
-
-func (r *ActionResult) render(ctx context.Context, a *Action, vars *runContext) (err error) {
-	if a.Subject.Source != "" {
-		if r.Subject, err = render(ctx, a.Subject, vars); err != nil {
-			return err
-		}
-	}
-	if r.Message, err = render(ctx, a.Message, vars); err != nil {
-		return err
-	}
-	if r.Message == "" {
-		return fmt.Errorf("Message content missing in the Destination with id: %s", a.DestinationID) //nolint:staticcheck // OpenSearch's words
-	}
-	r.Rendered = true
-	return nil
-}
-
-func render(ctx context.Context, s Script, vars *runContext) (string, error) {
-	t, err := script.ParseTemplate(s.Source)
-	if err != nil {
-		return "", fmt.Errorf("Error running template: %w", err)
-	}
-	text, err := t.Render(ctx, map[string]any{"ctx": vars.forTemplate(), "params": s.Params}, script.Limits{})
-	if err != nil {
-		return "", fmt.Errorf("Error running template: %w", err)
-	}
-	return text, nil
 }
 
 // scriptError tells what is wrong with a condition in the form in which OpenSearch prints script exceptions.
@@ -357,10 +338,4 @@ func holds(ctx context.Context, p *script.Program, vars map[string]any) (bool, e
 		return false, nil
 	}
 	return false, errNotBoolean
-}
-
-// owe adds a message. An older one of the same action that could not be delivered gives way: the new one says how it is now.
-func (a *Alert) owe(d Delivery) {
-	a.Owed = slices.DeleteFunc(a.Owed, func(o Delivery) bool { return o.ActionID == d.ActionID && o.Attempts > 0 })
-	a.Owed = append(a.Owed, d)
 }

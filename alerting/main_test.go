@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -184,4 +185,9 @@ func (r *rig) alerts() []State {
 func pass(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()
+}
+
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return list
 }

@@ -27,6 +27,14 @@ func (t MonitorType) IsSupported() bool {
 	return t == QueryLevel || t == BucketLevel || t == DocLevel || t == ClusterMetrics
 }
 
+// noun is what people call a monitor of the type.
+func (t MonitorType) noun() string {
+	if t == Composite {
+		return "Workflow"
+	}
+	return "Monitor"
+}
+
 // oneAlert reports whether each trigger of such a monitor has at most one live alert: all that tell of the whole result.
 func (t MonitorType) oneAlert() bool { return t != BucketLevel && t != DocLevel }
 
@@ -52,7 +60,9 @@ type Monitor struct {
 	// DeleteQueryIndex and SingleAlert are kept for document-level monitors.
 	DeleteQueryIndex bool
 	SingleAlert      bool
-	Owner            string
+	// AuditDelegates has the monitors of a workflow keep their alerts for the record alone, in state AUDIT, and send nothing.
+	AuditDelegates bool
+	Owner          string
 }
 
 // Version is the state of a stored document, as conditional writes name it.
@@ -75,6 +85,8 @@ type Input struct {
 	Search  *SearchInput
 	Doc     *DocInput
 	Cluster *ClusterInput
+	// Sequence is the input of a workflow; no monitor has it.
+	Sequence *Sequence
 }
 
 // Indices are where the input looks; none for one that asks the cluster about itself.

@@ -149,7 +149,7 @@ func (r *Runner) tryLoadOwed(ctx context.Context, younger time.Duration) bool {
 	for i := range alerts {
 		a := &alerts[i]
 		fresh := slices.ContainsFunc(a.Owed, func(d Delivery) bool { return d.Attempts == 0 && d.Created > since })
-		if !fresh && r.holds(a.MonitorID) {
+		if !fresh && r.holds(a.holder()) {
 			r.retry.add(a)
 		}
 	}
@@ -179,7 +179,7 @@ func wait(ctx context.Context, c <-chan time.Time) bool {
 // the monitor, because it asks while none is; it sends without keeping runs waiting.
 func (r *Runner) retryAlert(ctx context.Context, t retry) error {
 	a, err := r.claim(ctx, t.alertID)
-	if errors.Is(err, cluster.ErrNotFound) || err == nil && !r.holds(a.MonitorID) {
+	if errors.Is(err, cluster.ErrNotFound) || err == nil && !r.holds(a.holder()) {
 		r.retry.drop(t.alertID)
 		return nil
 	}
@@ -214,7 +214,7 @@ func (r *Runner) claim(ctx context.Context, id string) (Alert, error) {
 	if err != nil {
 		return a, err
 	}
-	unlock, err := r.locks.lock(ctx, a.MonitorID)
+	unlock, err := r.locks.lock(ctx, a.job())
 	if err != nil {
 		return a, err
 	}

@@ -71,7 +71,7 @@ var errReleased = errors.New("the monitor is another member's now")
 
 // released returns an error if a run that nobody asked for belongs to another process by now.
 func (r *Runner) released(e *Evaluation) error {
-	if r.o.Holds == nil || e.Cause == Manual || r.o.Holds(e.Monitor.ID) {
+	if r.o.Holds == nil || e.Cause == Manual || r.o.Holds(e.job()) {
 		return nil
 	}
 	return errReleased
@@ -85,6 +85,8 @@ type Request struct {
 	PeriodEnd time.Time
 	// DryRun stores and sends nothing.
 	DryRun bool
+	// part is set if the monitor runs in a workflow.
+	part *part
 }
 
 // RunResult is what a run came to.
@@ -96,6 +98,11 @@ type RunResult struct {
 	Results                []json.RawMessage
 	InputError             string
 	Triggers               []TriggerResult
+	// Workflow is what a workflow has besides; nil for monitors. Results and InputError are not for it.
+	Workflow *WorkflowResult
+	// raised are the alerts that hold without an error, documents those with findings, by index.
+	raised    []string
+	documents map[string][]string
 }
 
 // Run runs a monitor once. What goes wrong with the input, a condition or a message is in the result and on the alert; the
@@ -142,19 +149,34 @@ func (r *Runner) run(ctx context.Context, q Request) (RunResult, bool, error) {
 		e.PeriodEnd = e.Now
 	}
 	e.PeriodStart = m.Schedule.Start(e.PeriodEnd)
+	if e.part = q.part; e.part != nil {
+		e.PeriodStart = e.part.periodStart
+	}
 	e.ExecutionID = fmt.Sprintf("%s_%s_%s", m.ID, e.Now.UTC().Format("2006-01-02T15:04:05.000000000"), newUUID())
+	if e.part != nil {
+		e.ExecutionID = e.part.executionID
+	}
 	res := RunResult{MonitorName: m.Name, MonitorType: m.Type, PeriodStart: e.PeriodStart, PeriodEnd: e.PeriodEnd}
 	settings, err := r.o.Store.Settings(ctx)
 	if err != nil {
 		r.o.Log.WarnContext(ctx, "settings cannot be read: the defaults count", "error", err)
 	}
 	e.settings = settings
+	if q.Cause == Nudged && m.Type == Composite {
+		// What raises nothing may be a reason to raise something: only whole runs tell.
+		return res, true, nil
+	}
 	if err := r.loadAlerts(ctx, &e); err != nil {
 		return res, false, err
 	}
-	if m.Type == DocLevel {
+	switch m.Type {
+	case DocLevel:
 		res, err := r.runDocuments(ctx, &e, q.DryRun)
 		return res, false, err
+	case Composite:
+		res, err := r.runWorkflow(ctx, &e, q.DryRun)
+		return res, false, err
+	case QueryLevel, BucketLevel, ClusterMetrics:
 	}
 	if q.Cause == Nudged && allRaised(m, e.Alerts) {
 		// Nothing that this run could do: spare the search.
@@ -167,7 +189,7 @@ func (r *Runner) run(ctx context.Context, q Request) (RunResult, bool, error) {
 	// The search took time; what is decided is decided now.
 	e.Now = time.Now()
 	out, err := r.conclude(ctx, &e, q.DryRun)
-	res.Results, res.InputError, res.Triggers = out.Results, e.InputError, out.Triggers
+	res.Results, res.InputError, res.Triggers, res.raised = out.Results, e.InputError, out.Triggers, e.raised(&out)
 	return res, false, err
 }
 
@@ -176,11 +198,14 @@ func (r *Runner) loadAlerts(ctx context.Context, e *Evaluation) error {
 		return nil
 	}
 	load := r.o.Store.live
-	if e.Monitor.Type == DocLevel {
+	switch {
+	case e.audits():
+		return nil // what is kept for the record alone, is over at once
+	case e.Monitor.Type == DocLevel:
 		// All others are over as soon as they are raised, and there may be very many.
 		load = r.o.Store.errorAlerts
 	}
-	alerts, err := load(ctx, e.Monitor.ID)
+	alerts, err := load(ctx, e.owner())
 	if err != nil {
 		return fmt.Errorf("load alerts of monitor %s: %w", e.Monitor.ID, err)
 	}
@@ -220,6 +245,9 @@ func (r *Runner) fetch(ctx context.Context, e *Evaluation) error {
 			continue
 		}
 		body, err := in.Search.render(ctx, e.PeriodStart, e.PeriodEnd)
+		if err == nil {
+			body, err = e.part.restrict(body)
+		}
 		if err != nil {
 			return err
 		}
@@ -337,38 +365,4 @@ func userError(err error) string {
 		return e.Reason
 	}
 	return err.Error()
-}
-
-// Retire ends the live alerts of a monitor that is gone.
-func (r *Runner) Retire(ctx context.Context, monitorID string) error {
-	return r.retire(ctx, monitorID, func(*Alert) bool { return true })
-}
-
-// Edited ends the alerts of triggers that a stored monitor no longer has.
-func (r *Runner) Edited(ctx context.Context, m *Monitor) error {
-	return r.retire(ctx, m.ID, func(a *Alert) bool { return m.trigger(a.TriggerID) == nil })
-}
-
-func (r *Runner) retire(ctx context.Context, monitorID string, gone func(*Alert) bool) error {
-	unlock, err := r.locks.lock(ctx, monitorID)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	for range maxAttempts {
-		alerts, err := r.o.Store.live(ctx, monitorID)
-		if err != nil {
-			return err
-		}
-		for i := range alerts {
-			if gone(&alerts[i]) {
-				ended := alerts[i].end(Deleted, time.Now())
-				err = errors.Join(err, r.o.Store.saveAlert(ctx, &ended))
-			}
-		}
-		if !errors.Is(err, cluster.ErrConflict) {
-			return err
-		}
-	}
-	return errorf(Conflict, "monitor %s: its alerts are being changed by somebody else", monitorID)
 }

@@ -31,8 +31,8 @@ func DefaultIndices() Indices {
 	}
 }
 
-// all is the pattern of live and ended alerts together.
-func (n Indices) all() []string { return []string{n.Alerts, n.History + "*"} }
+// all are the patterns of live and ended alerts together. The first is one, too: ended alerts can be there without live ones.
+func (n Indices) all() []string { return []string{n.Alerts + "*", n.History + "*"} }
 
 // Sealer keeps the secrets of destinations from whoever reads the index.
 type Sealer interface {
@@ -196,6 +196,7 @@ const (
 			"triggers":{"dynamic":false,"properties":{
 				"query_level_trigger":` + triggerMapping + `,"bucket_level_trigger":` + triggerMapping + `,
 				"document_level_trigger":` + triggerMapping + `}}}},
+		"workflow":` + workflowMapping + `,
 		"email_account":{"dynamic":false,"properties":{"name":` + keywordText + `}},
 		"email_group":{"dynamic":false,"properties":{"name":` + keywordText + `}},
 		"destination":{"dynamic":false,"properties":{

@@ -13,10 +13,25 @@ import (
 	"vigil/cluster"
 )
 
-// live returns the alerts of a monitor that are not ended. What ended and was not moved yet, is moved.
-func (s *Store) live(ctx context.Context, monitorID string) ([]Alert, error) {
+// owner says whose alerts are meant: those of a monitor's own runs, of its runs in a workflow, or the workflow's own.
+type owner struct{ monitorID, workflowID string }
+
+func (o owner) has(a *Alert) bool { return a.MonitorID == o.monitorID && a.WorkflowID == o.workflowID }
+
+// live returns the alerts of an owner that are not ended. What ended and was not moved yet, is moved.
+func (s *Store) live(ctx context.Context, o owner) ([]Alert, error) {
+	field, id := "monitor_id", o.monitorID
+	if id == "" {
+		field, id = "workflow_id", o.workflowID
+	}
+	alerts, err := s.liveBy(ctx, field, id)
+	return slices.DeleteFunc(alerts, func(a Alert) bool { return !o.has(&a) }), err
+}
+
+// liveBy is live for all alerts with a value in a field.
+func (s *Store) liveBy(ctx context.Context, field, value string) ([]Alert, error) {
 	var alerts, ended []Alert
-	query := map[string]any{"term": map[string]any{"monitor_id": monitorID}}
+	query := map[string]any{"term": map[string]any{field: value}}
 	err := s.scan(ctx, []string{s.ix.Alerts}, query, "id", func(d cluster.Doc) error {
 		a, err := s.readAlert(d)
 		if err != nil {
@@ -53,6 +68,9 @@ func (s *Store) readAlert(d cluster.Doc) (Alert, error) {
 func (s *Store) saveAlert(ctx context.Context, a *Alert) error {
 	if a.index == "" {
 		a.index = s.ix.Alerts
+		if a.State == Audit {
+			a.index = s.historyIndex(a.StartTime)
+		}
 	}
 	v, err := s.write(ctx, a.index, a.ID, a.stored(), onlyIf(a.seq))
 	if errors.Is(err, cluster.ErrConflict) {
@@ -88,7 +106,7 @@ func (s *Store) archive(ctx context.Context, a *Alert) error {
 	if end.IsZero() {
 		end = a.AcknowledgedTime
 	}
-	index := s.ix.History + end.UTC().Format("2006.01.02") + "-1"
+	index := s.historyIndex(end)
 	v, err := s.write(ctx, index, a.ID, a.stored(), cluster.IndexOptions{})
 	if err != nil {
 		return fmt.Errorf("archive alert %s: %w", a.ID, err)
@@ -98,6 +116,10 @@ func (s *Store) archive(ctx context.Context, a *Alert) error {
 	}
 	a.seq, a.index = &v, index
 	return nil
+}
+
+func (s *Store) historyIndex(end time.Time) string {
+	return s.ix.History + end.UTC().Format("2006.01.02") + "-1"
 }
 
 // alert returns one alert, wherever it is.
@@ -133,18 +155,19 @@ func (s *Store) owing(ctx context.Context) ([]Alert, error) {
 	return alerts, err
 }
 
-// monitorsWithAlerts returns the ids of monitors that have live alerts.
+// monitorsWithAlerts returns the ids of monitors and workflows that have live alerts.
 func (s *Store) monitorsWithAlerts(ctx context.Context) ([]string, error) {
 	seen := map[string]bool{}
 	err := s.scan(ctx, []string{s.ix.Alerts}, json.RawMessage(`{"match_all":{}}`), "id", func(d cluster.Doc) error {
 		a, err := s.readAlert(d)
-		seen[a.MonitorID] = true
+		seen[a.job()] = true
 		return err
 	})
 	return slices.Sorted(maps.Keys(seen)), err
 }
 
-// AlertQuery filters and sorts alerts. Zero members do not filter.
+// AlertQuery filters and sorts alerts. Zero members do not filter, but alerts in state AUDIT are found by that state alone, and
+// those that a monitor raised in a workflow not by the monitor alone.
 type AlertQuery struct {
 	State, Severity, MonitorID string
 	// SearchString is in query-string syntax over the names of monitor and trigger; all words must match.
@@ -153,6 +176,12 @@ type AlertQuery struct {
 	Missing          string // "_last", "_first" or empty
 	Size, From       int
 	WorkflowIDs      []string
+	// IDs, if not nil, are those of the alerts.
+	IDs []string
+	// AnyState finds those in state AUDIT, too.
+	AnyState bool
+	// Chained leaves the workflows' own alerts alone.
+	Chained bool
 	// BackendRoles, if not nil, are those of which a monitor's author must have one.
 	BackendRoles []string
 }
@@ -193,17 +222,28 @@ func (q AlertQuery) body() map[string]any {
 	term("state", q.State)
 	term("severity", q.Severity)
 	term("monitor_id", q.MonitorID)
+	terms := func(field string, values []string) {
+		if values != nil {
+			filter = append(filter, map[string]any{"terms": map[string]any{field: values}})
+		}
+	}
+	terms("workflow_id", q.WorkflowIDs)
+	terms("id", q.IDs)
+	terms("monitor_user.backend_roles.keyword", q.BackendRoles)
+	if q.MonitorID != "" && q.WorkflowIDs == nil {
+		terms("workflow_id", []string{""})
+	}
+	if q.Chained {
+		terms("monitor_id", []string{""})
+	}
+	if q.State == "" && !q.AnyState {
+		filter = append(filter, map[string]any{"bool": map[string]any{"must_not": map[string]any{"term": map[string]any{"state": Audit}}}})
+	}
 	var must []any
 	if q.SearchString != "" {
 		must = append(must, map[string]any{"query_string": map[string]any{
 			"query": q.SearchString, "default_operator": "AND", "fields": []string{"monitor_name", "trigger_name"},
 		}})
-	}
-	if len(q.WorkflowIDs) > 0 {
-		filter = append(filter, map[string]any{"terms": map[string]any{"workflow_id": q.WorkflowIDs}})
-	}
-	if q.BackendRoles != nil {
-		filter = append(filter, map[string]any{"terms": map[string]any{"monitor_user.backend_roles.keyword": q.BackendRoles}})
 	}
 	order := map[string]any{"order": q.Order, "unmapped_type": "keyword"}
 	if q.Missing != "" {
@@ -233,8 +273,13 @@ func (s *Store) Acknowledge(ctx context.Context, monitorID string, ids []string)
 		}
 		return nil, nil, err
 	}
+	return s.acknowledgeAll(ctx, func(a *Alert) bool { return a.MonitorID == monitorID }, ids)
+}
+
+// acknowledgeAll acknowledges those of the alerts that are mine.
+func (s *Store) acknowledgeAll(ctx context.Context, mine func(*Alert) bool, ids []string) (done []string, failed []AckFailure, err error) {
 	for _, id := range ids {
-		reason, err := s.acknowledge(ctx, monitorID, id)
+		reason, err := s.acknowledge(ctx, mine, id)
 		switch {
 		case err != nil:
 			return done, failed, err
@@ -247,7 +292,7 @@ func (s *Store) Acknowledge(ctx context.Context, monitorID string, ids []string)
 	return done, failed, nil
 }
 
-func (s *Store) acknowledge(ctx context.Context, monitorID, id string) (reason string, err error) {
+func (s *Store) acknowledge(ctx context.Context, mine func(*Alert) bool, id string) (reason string, err error) {
 	for range maxAttempts {
 		d, err := s.c.Get(ctx, s.ix.Alerts, id)
 		if errors.Is(err, cluster.ErrNotFound) {
@@ -260,7 +305,7 @@ func (s *Store) acknowledge(ctx context.Context, monitorID, id string) (reason s
 		if err != nil {
 			return "", err
 		}
-		if a.MonitorID != monitorID {
+		if !mine(&a) {
 			return fmt.Sprintf("Alert: %s does not exist (it may have already completed).", id), nil
 		}
 		if reason := cannotAcknowledge(a.State); reason != "" {
@@ -286,7 +331,7 @@ func cannotAcknowledge(s State) string {
 		return "Alert has already completed and can not be acknowledged."
 	case Acknowledged:
 		return "Alert has already been acknowledged."
-	case Deleted:
+	case Deleted, Audit:
 	}
 	return "Alert state unknown and can not be acknowledged"
 }

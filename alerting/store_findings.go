@@ -73,14 +73,16 @@ func (s *Store) saveFindings(ctx context.Context, findings []Finding) error {
 }
 
 // errorAlerts returns the live alerts of a monitor that tell of errors.
-func (s *Store) errorAlerts(ctx context.Context, monitorID string) ([]Alert, error) {
+func (s *Store) errorAlerts(ctx context.Context, o owner) ([]Alert, error) {
 	var alerts []Alert
 	query := map[string]any{"bool": map[string]any{"filter": []any{
-		map[string]any{"term": map[string]any{"monitor_id": monitorID}}, map[string]any{"term": map[string]any{"state": Errored}},
+		map[string]any{"term": map[string]any{"monitor_id": o.monitorID}}, map[string]any{"term": map[string]any{"state": Errored}},
 	}}}
 	err := s.scan(ctx, []string{s.ix.Alerts}, query, "id", func(d cluster.Doc) error {
 		a, err := s.readAlert(d)
-		alerts = append(alerts, a)
+		if o.has(&a) {
+			alerts = append(alerts, a)
+		}
 		return err
 	})
 	return alerts, err

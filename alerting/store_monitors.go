@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"vigil/cluster"
@@ -13,11 +14,14 @@ import (
 // monitorSchema is what OpenSearch 2.19 writes into a monitor that was changed; a new one has 0.
 const monitorSchema = 8
 
-// CreateMonitor stores a new monitor and returns it as it is stored: with its ids, version and times.
+// CreateMonitor stores a new monitor or workflow and returns it as it is stored: with its ids, version and times.
 func (s *Store) CreateMonitor(ctx context.Context, m *Monitor) (*Monitor, error) {
 	s.creating.Lock()
 	defer s.creating.Unlock()
-	n, err := s.countMonitors(ctx)
+	if err := s.checkDelegates(ctx, m); err != nil {
+		return nil, err
+	}
+	n, err := s.countMonitors(ctx, m.Type)
 	if err != nil {
 		return nil, err
 	}
@@ -38,9 +42,14 @@ func (s *Store) CreateMonitor(ctx context.Context, m *Monitor) (*Monitor, error)
 	return s.saveMonitor(ctx, &c, cluster.IndexOptions{OpType: "create"})
 }
 
-func (s *Store) countMonitors(ctx context.Context) (int, error) {
+// countMonitors counts the monitors, or the workflows.
+func (s *Store) countMonitors(ctx context.Context, t MonitorType) (int, error) {
+	query := isMonitor
+	if t == Composite {
+		query = isWorkflow
+	}
 	r, err := s.c.Search(ctx, []string{s.ix.Config}, map[string]any{
-		"size": 0, "track_total_hits": true, "query": isMonitor,
+		"size": 0, "track_total_hits": true, "query": json.RawMessage(query),
 	})
 	if errors.Is(err, cluster.ErrNotFound) {
 		return 0, nil
@@ -48,15 +57,23 @@ func (s *Store) countMonitors(ctx context.Context) (int, error) {
 	return int(r.Total), err
 }
 
-var isMonitor = json.RawMessage(`{"exists":{"field":"monitor.type"}}`)
+const (
+	isMonitor  = `{"exists":{"field":"monitor.type"}}`
+	isWorkflow = `{"exists":{"field":"workflow.type"}}`
+)
 
-// UpdateMonitor replaces a stored monitor. A nil condition overwrites whatever is there.
+// UpdateMonitor replaces a stored monitor or workflow. A nil condition overwrites whatever is there.
 func (s *Store) UpdateMonitor(ctx context.Context, id string, m *Monitor, ifVersion *Version) (*Monitor, error) {
-	old, err := s.Monitor(ctx, id)
+	s.creating.Lock()
+	defer s.creating.Unlock()
+	old, err := s.stored(ctx, m.Type.noun(), id)
 	if err != nil {
 		if isNotFound(err) {
-			return nil, errorf(NotFound, "Monitor with %s is not found", id)
+			return nil, errorf(NotFound, "%s with %s is not found", m.Type.noun(), id)
 		}
+		return nil, err
+	}
+	if err := s.checkDelegates(ctx, m); err != nil {
 		return nil, err
 	}
 	now := time.Now()
@@ -106,10 +123,10 @@ func (m *Monitor) fillIDs() {
 }
 
 func (s *Store) saveMonitor(ctx context.Context, m *Monitor, o cluster.IndexOptions) (*Monitor, error) {
-	doc := encode(map[string]json.RawMessage{"monitor": m.JSON(viewStored)})
+	doc := encode(map[string]json.RawMessage{strings.ToLower(m.Type.noun()): m.JSON(viewStored)})
 	v, err := s.write(ctx, s.ix.Config, m.ID, doc, o)
 	if err != nil {
-		return nil, conflict(fmt.Errorf("store monitor %s: %w", m.ID, err))
+		return nil, conflict(fmt.Errorf("store %s %s: %w", strings.ToLower(m.Type.noun()), m.ID, err))
 	}
 	m.Version = v
 	if s.changed != nil {
@@ -132,30 +149,45 @@ func isNotFound(err error) bool {
 
 // Monitor returns a stored monitor. One that does not exist is an *[Error].
 func (s *Store) Monitor(ctx context.Context, id string) (*Monitor, error) {
+	return s.stored(ctx, QueryLevel.noun(), id)
+}
+
+// stored returns a monitor or a workflow.
+func (s *Store) stored(ctx context.Context, noun, id string) (*Monitor, error) {
 	d, err := s.c.Get(ctx, s.ix.Config, id)
 	if isMissingIndex(err) {
 		return nil, missingIndex(s.ix.Config)
 	}
 	if errors.Is(err, cluster.ErrNotFound) {
-		return nil, errorf(NotFound, "Monitor not found.")
+		return nil, errorf(NotFound, "%s not found.", noun)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("get monitor %s: %w", id, err)
+		return nil, fmt.Errorf("get %s %s: %w", strings.ToLower(noun), id, err)
 	}
 	m, err := ReadMonitor(d)
-	if err == nil && m == nil {
-		return nil, errorf(NotFound, "Monitor not found.")
+	if err == nil && (m == nil || m.Type.noun() != noun) {
+		return nil, errorf(NotFound, "%s not found.", noun)
 	}
 	return m, err
 }
 
-// DeleteMonitor removes a monitor and returns the version of what is left. Its alerts are the runner's affair.
+// DeleteMonitor removes a monitor that no workflow runs, and returns the version of what is left. Its alerts are the runner's
+// affair.
 func (s *Store) DeleteMonitor(ctx context.Context, id string) (Version, error) {
+	s.creating.Lock()
+	defer s.creating.Unlock()
 	if _, err := s.Monitor(ctx, id); err != nil {
 		if isNotFound(err) {
 			return Version{}, errorf(NotFound, "Monitor with %s is not found", id)
 		}
 		return Version{}, err
+	}
+	of, err := s.WorkflowsOf(ctx, id)
+	if err != nil {
+		return Version{}, err
+	}
+	if len(of) > 0 {
+		return Version{}, errorf(Forbidden, "Monitor can't be deleted because it is a part of workflow(s)")
 	}
 	v, err := s.remove(ctx, s.ix.Config, id)
 	if errors.Is(err, cluster.ErrNotFound) {
@@ -186,18 +218,23 @@ func (s *Store) Search(ctx context.Context, alerts bool, body json.RawMessage) (
 	return raw, err
 }
 
-// ReadMonitor reads a monitor as it is stored. Documents that are not monitors give nil.
+// ReadMonitor reads a monitor or workflow as it is stored. Other documents give nil.
 func ReadMonitor(d cluster.Doc) (*Monitor, error) {
 	var doc struct {
-		Monitor json.RawMessage `json:"monitor"`
+		Monitor  json.RawMessage `json:"monitor"`
+		Workflow json.RawMessage `json:"workflow"`
 	}
 	if err := json.Unmarshal(d.Source, &doc); err != nil {
 		return nil, fmt.Errorf("read monitor %s: %w", d.ID, err)
 	}
-	if isNull(doc.Monitor) {
+	parse, raw := ParseMonitor, doc.Monitor
+	if isNull(raw) {
+		parse, raw = ParseWorkflow, doc.Workflow
+	}
+	if isNull(raw) {
 		return nil, nil
 	}
-	m, err := ParseMonitor(doc.Monitor)
+	m, err := parse(raw)
 	if err != nil {
 		return nil, fmt.Errorf("read monitor %s: %w", d.ID, err)
 	}

@@ -299,6 +299,12 @@ func matches(h hit, q any) bool {
 					}
 				}
 			}
+			if not, ok := body["must_not"]; ok && matches(h, not) {
+				return false
+			}
+			if list, ok := body["should"].([]any); ok && !slices.ContainsFunc(list, func(x any) bool { return matches(h, x) }) {
+				return false
+			}
 		case "exists":
 			field, _ := body["field"].(string)
 			if !has(h, field) {

@@ -15,40 +15,53 @@ import (
 const maxWindow = 10_000
 
 func (a *API) getAlerts(ctx context.Context, r *request) (answer, error) {
+	q, err := a.alertQuery(ctx, r)
+	if err != nil {
+		return answer{}, err
+	}
+	q.MonitorID = r.param("monitorId", "")
+	list, total, err := a.alerts(ctx, q)
+	return ok(struct {
+		Alerts []json.RawMessage `json:"alerts"`
+		Total  int64             `json:"totalAlerts"`
+	}{list, total}), err
+}
+
+// alertQuery reads the filters that lists of alerts have.
+func (a *API) alertQuery(ctx context.Context, r *request) (core.AlertQuery, error) {
 	q := core.AlertQuery{
 		State: unlessAll(r.param("alertState", "ALL")), Severity: unlessAll(r.param("severityLevel", "ALL")),
-		MonitorID: r.param("monitorId", ""), SearchString: r.param("searchString", ""),
-		SortField: r.param("sortString", "monitor_name.keyword"), Order: r.param("sortOrder", "asc"), Missing: r.param("missing", ""),
+		SearchString: r.param("searchString", ""),
+		SortField:    r.param("sortString", "monitor_name.keyword"), Order: r.param("sortOrder", "asc"), Missing: r.param("missing", ""),
 	}
 	if w := r.param("workflowIds", ""); w != "" {
 		q.WorkflowIDs = []string{w}
 	}
 	var err error
 	if q.Size, q.From, err = window(r, "size", 20, "startIndex"); err != nil {
-		return answer{}, err
+		return q, err
 	}
 	if q.Order != "asc" && q.Order != "desc" {
-		return answer{}, exception(http.StatusBadRequest, "java.lang.IllegalArgumentException",
+		return q, exception(http.StatusBadRequest, "java.lang.IllegalArgumentException",
 			"No enum constant org.opensearch.search.sort.SortOrder."+q.Order)
 	}
-	if q.BackendRoles, err = a.visible(ctx); err != nil {
-		return answer{}, err
-	}
+	q.BackendRoles, err = a.visible(ctx)
+	return q, err
+}
+
+func (a *API) alerts(ctx context.Context, q core.AlertQuery) ([]json.RawMessage, int64, error) {
 	alerts, total, err := a.o.Store.Alerts(ctx, q)
 	if err != nil {
 		if _, _, reason := describe(err); reason != "" {
-			return answer{}, inputError(err, nil)
+			err = inputError(err, nil)
 		}
-		return answer{}, err
+		return nil, 0, err
 	}
 	list := make([]json.RawMessage, len(alerts))
 	for i := range alerts {
 		list[i] = alerts[i].JSON()
 	}
-	return ok(struct {
-		Alerts []json.RawMessage `json:"alerts"`
-		Total  int64             `json:"totalAlerts"`
-	}{list, total}), nil
+	return list, total, nil
 }
 
 func unlessAll(v string) string {
@@ -108,10 +121,19 @@ func (a *API) acknowledge(ctx context.Context, r *request) (answer, error) {
 	case len(body.Alerts) > maxWindow:
 		return answer{}, illegalArgument("You can acknowledge at most %d alerts at once.", maxWindow)
 	}
+	if id, ok := r.call.Vars["workflowID"]; ok {
+		if _, err := a.mayUseRead(ctx, id, a.o.Store.Workflow); err != nil {
+			return answer{}, err
+		}
+		return acknowledged(a.o.Store.AcknowledgeChained(ctx, id, body.Alerts))
+	}
 	if _, err := a.mayUseStored(ctx, r.call.Vars["monitorID"]); err != nil {
 		return answer{}, err
 	}
-	done, failed, err := a.o.Store.Acknowledge(ctx, r.call.Vars["monitorID"], body.Alerts)
+	return acknowledged(a.o.Store.Acknowledge(ctx, r.call.Vars["monitorID"], body.Alerts))
+}
+
+func acknowledged(done []string, failed []core.AckFailure, err error) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}

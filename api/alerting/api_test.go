@@ -423,7 +423,7 @@ func TestRefused(t *testing.T) {
 		{"POST", m + "/nope/_acknowledge/alerts", `{"alerts":["x"]}`, 404, "No monitor found with id [nope]"},
 		{"GET", "/_plugins/_alerting/stats/nope", "", 400, "request [/_plugins/_alerting/stats/nope] contains unrecognized metric: [nope]"},
 		{"GET", "/_plugins/_alerting/stats/_all,jobs_info", "", 400, "request [/_plugins/_alerting/stats/_all,jobs_info] contains _all and individual metrics [_all,jobs_info]"},
-		{"POST", "/_plugins/_alerting/workflows", `{}`, 501, "[workflows] is not supported: POST /_plugins/_alerting/workflows"},
+		{"GET", "/_plugins/_alerting/remote/indexes", "", 501, "[remote indexes] is not supported: GET /_plugins/_alerting/remote/indexes"},
 		{"POST", "/_plugins/_notifications/configs", `{"config":{"name":"x","config_type":"sns","sns":{}}}`, 400, "topic_arn field absent"},
 		{"POST", "/_plugins/_notifications/configs", `{"config_id":"a/b","config":{"name":"x","config_type":"slack","slack":{"url":"http://a/"}}}`, 400, "Invalid characters in config id or longer than 512"},
 		{"DELETE", "/_plugins/_notifications/configs", "", 400, "either config_id or config_id_list is required"},

@@ -34,6 +34,10 @@ func convert(err error) *rest.Error {
 		return exception(http.StatusNotImplemented, "java.lang.UnsupportedOperationException", e.Reason)
 	case core.MissingIndex:
 		return missingIndices(e.Reason)
+	case core.Forbidden:
+		return exception(http.StatusForbidden, "java.lang.IllegalStateException", e.Reason)
+	case core.Invalid:
+		return rest.Errorf(http.StatusBadRequest, "action_request_validation_exception", "%s", e.Reason)
 	case core.BadArgument:
 	}
 	return exception(http.StatusBadRequest, "java.lang.IllegalArgumentException", e.Reason)

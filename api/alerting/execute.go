@@ -52,6 +52,9 @@ func (a *API) execute(ctx context.Context, r *request, m *core.Monitor, end time
 	if err != nil {
 		return answer{}, err
 	}
+	if res.Workflow != nil {
+		return ok(a.workflowRunBody(res)), nil
+	}
 	return ok(a.runBody(res)), nil
 }
 
@@ -153,15 +156,20 @@ func (a *API) runBody(res core.RunResult) runAnswer {
 		case core.DocLevel:
 			out.Triggers[t.ID] = documentBody(t)
 		default:
-			ta := triggerAnswer{t.Name, t.Triggered, map[string]actionAnswer{}, nil, orNull(t.Error)}
+			ta := triggerBody(t)
 			if res.MonitorType == core.ClusterMetrics {
 				ta.Clusters = a.clusterResults(t)
 			}
-			for _, r := range t.Actions {
-				ta.Actions[r.ID] = actionBody(r)
-			}
 			out.Triggers[t.ID] = ta
 		}
+	}
+	return out
+}
+
+func triggerBody(t core.TriggerResult) triggerAnswer {
+	out := triggerAnswer{t.Name, t.Triggered, map[string]actionAnswer{}, nil, orNull(t.Error)}
+	for _, r := range t.Actions {
+		out.Actions[r.ID] = actionBody(r)
 	}
 	return out
 }

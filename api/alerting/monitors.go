@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	core "vigil/alerting"
-	"vigil/rest"
 )
 
 // monitorAnswer is the plugin's answer to reads and writes of one monitor.
@@ -19,7 +18,12 @@ type monitorAnswer struct {
 	PrimaryTerm int64           `json:"_primary_term"`
 	Monitor     json.RawMessage `json:"monitor"`
 	// Workflows is told by reads alone.
-	Workflows []any `json:"associated_workflows,omitzero"`
+	Workflows []workflowName `json:"associated_workflows,omitzero"`
+}
+
+type workflowName struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
 }
 
 func monitorBody(m *core.Monitor, v core.View) monitorAnswer {
@@ -44,25 +48,33 @@ func (a *API) parse(ctx context.Context, r *request) (*core.Monitor, error) {
 	if err != nil {
 		return nil, err
 	}
+	return m, a.complete(ctx, m)
+}
+
+// complete writes out the queries of a monitor or workflow in full, has it belong to the caller, and refuses what the
+// settings do not allow.
+func (a *API) complete(ctx context.Context, m *core.Monitor) error {
 	for i := range m.Inputs {
 		in := m.Inputs[i].Search
 		if in == nil {
 			continue
 		}
-		if in.Query, err = a.o.Normalize(in.Query); err != nil {
-			return nil, queryError(err)
+		query, err := a.o.Normalize(in.Query)
+		if err != nil {
+			return queryError(err)
 		}
+		in.Query = query
 	}
 	limits, err := a.o.Store.Settings(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := limits.Check(m); err != nil {
-		return nil, err
+		return err
 	}
 	user := a.o.Caller(ctx)
 	m.User = &user
-	return m, nil
+	return nil
 }
 
 // probe searches the monitor's indices as its author: who may not read them must not have them read.
@@ -188,7 +200,14 @@ func (a *API) getMonitor(ctx context.Context, r *request) (answer, error) {
 		return answer{}, err
 	}
 	body := monitorBody(m, viewOf(r))
-	body.Workflows = []any{}
+	of, err := a.o.Store.WorkflowsOf(ctx, m.ID)
+	if err != nil {
+		return answer{}, err
+	}
+	body.Workflows = []workflowName{}
+	for _, w := range of {
+		body.Workflows = append(body.Workflows, workflowName{w.ID, w.Name})
+	}
 	return ok(body), nil
 }
 
@@ -211,149 +230,4 @@ func (a *API) deleteMonitor(ctx context.Context, r *request) (answer, error) {
 		ID      string `json:"_id"`
 		Version int64  `json:"_version"`
 	}{id, v.Version}), nil
-}
-
-// searchAnswer is a search's answer, its members in OpenSearch's order.
-type searchAnswer struct {
-	Took         json.RawMessage `json:"took"`
-	TimedOut     bool            `json:"timed_out"`
-	Shards       json.RawMessage `json:"_shards"`
-	Hits         searchHits      `json:"hits"`
-	Aggregations json.RawMessage `json:"aggregations,omitempty"`
-}
-
-type searchHits struct {
-	Total    json.RawMessage `json:"total,omitempty"`
-	MaxScore json.RawMessage `json:"max_score"`
-	Hits     []searchHit     `json:"hits"`
-}
-
-type searchHit struct {
-	Index       string          `json:"_index"`
-	ID          string          `json:"_id"`
-	Version     int64           `json:"_version"`
-	SeqNo       int64           `json:"_seq_no"`
-	PrimaryTerm int64           `json:"_primary_term"`
-	Score       json.RawMessage `json:"_score"`
-	Source      json.RawMessage `json:"_source,omitempty"`
-	Sort        json.RawMessage `json:"sort,omitempty"`
-}
-
-func (a *API) searchMonitors(ctx context.Context, r *request) (answer, error) {
-	ix := a.o.Store.Indices()
-	index := r.param("index", ix.Config)
-	alerts := index == ".opendistro-alerting-alert*" || index == ix.Alerts+"*"
-	if !alerts && index != ix.Config {
-		return answer{}, exception(http.StatusBadRequest, "java.lang.IllegalArgumentException", "Invalid index name.")
-	}
-	roles, err := a.visible(ctx)
-	if err != nil {
-		return answer{}, err
-	}
-	body, err := searchBody(r, !alerts, roles)
-	if err != nil {
-		return answer{}, err
-	}
-	raw, err := a.o.Store.Search(ctx, alerts, body)
-	if err != nil {
-		if _, _, reason := describe(err); reason != "" {
-			return answer{}, inputError(err, []string{index})
-		}
-		return answer{}, err
-	}
-	var found searchAnswer
-	if err := json.Unmarshal(raw, &found); err != nil {
-		return answer{}, err
-	}
-	if found.Hits.Hits == nil {
-		found.Hits.Hits = []searchHit{}
-	}
-	for i := range found.Hits.Hits {
-		h := &found.Hits.Hits[i]
-		if alerts {
-			h.Source = core.ShowAlert(h.Source)
-			continue
-		}
-		if err := showMonitor(h, viewOf(r)); err != nil {
-			return answer{}, err
-		}
-	}
-	return ok(found), nil
-}
-
-// showMonitor unwraps a hit's monitor and leaves out what is stored only. A source that was filtered stays as it is.
-func showMonitor(h *searchHit, v core.View) error {
-	var doc struct {
-		Monitor map[string]json.RawMessage `json:"monitor"`
-	}
-	if len(h.Source) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(h.Source, &doc); err != nil || doc.Monitor == nil {
-		return err
-	}
-	if m, err := core.ParseMonitor(mustJSON(doc.Monitor)); err == nil {
-		h.Source = m.JSON(v)
-		return nil
-	}
-	delete(doc.Monitor, "user")
-	if v == core.ViewClient {
-		delete(doc.Monitor, "ui_metadata")
-	}
-	h.Source = mustJSON(doc.Monitor)
-	return nil
-}
-
-// mustJSON encodes a map of raw values, which cannot fail.
-func mustJSON(m map[string]json.RawMessage) json.RawMessage {
-	b, err := json.Marshal(m)
-	if err != nil {
-		return json.RawMessage("{}")
-	}
-	return b
-}
-
-// searchBody takes the body of a search, or the parameter source, and has it find monitors alone, with their versions.
-func searchBody(r *request, monitors bool, roles []string) (json.RawMessage, error) {
-	text := r.body
-	if len(text) == 0 {
-		text = []byte(r.param("source", "{}"))
-	}
-	if err := validJSON(text); err != nil {
-		return nil, err
-	}
-	var body map[string]json.RawMessage
-	if err := json.Unmarshal(text, &body); err != nil {
-		return nil, rest.Errorf(http.StatusBadRequest, "parsing_exception", "the body is not an object")
-	}
-	body["seq_no_primary_term"], body["version"] = json.RawMessage("true"), json.RawMessage("true")
-	if monitors || roles != nil {
-		var must []json.RawMessage
-		field := "monitor_user.backend_roles.keyword"
-		if monitors {
-			must = append(must, json.RawMessage(`{"exists":{"field":"monitor.type"}}`))
-			field = "monitor.user.backend_roles.keyword"
-		}
-		if roles != nil {
-			for _, hides := range []string{"suggest", "post_filter", "aggs", "aggregations"} {
-				if strings.Contains(string(body[hides]), `"global"`) || hides == "suggest" && body[hides] != nil {
-					return nil, illegalArgument("[%s] could show monitors of others", hides)
-				}
-			}
-			own, err := json.Marshal(map[string]any{"terms": map[string]any{field: roles}})
-			if err != nil {
-				return nil, illegalArgument("the backend roles cannot be searched for: %v", err)
-			}
-			must = append(must, own)
-		}
-		if q, ok := body["query"]; ok {
-			must = append([]json.RawMessage{q}, must...)
-		}
-		q, err := json.Marshal(map[string]any{"bool": map[string]any{"must": must}})
-		if err != nil {
-			return nil, illegalArgument("the query is not valid: %v", err)
-		}
-		body["query"] = q
-	}
-	return mustJSON(body), nil
 }

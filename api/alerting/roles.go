@@ -43,16 +43,26 @@ func (a *API) mayUse(ctx context.Context, m *core.Monitor) error {
 	if m.User != nil && slices.ContainsFunc(m.User.BackendRoles, func(r string) bool { return slices.Contains(roles, r) }) {
 		return nil
 	}
-	return forbidden("Do not have permissions to resource, monitor, with id, " + m.ID)
+	resource := "monitor"
+	if m.Type == core.Composite {
+		resource = "workflow"
+	}
+	return forbidden("Do not have permissions to resource, " + resource + ", with id, " + m.ID)
 }
 
 // mayUseStored is mayUse for a monitor that was not read yet. What does not exist is for the caller to find out.
 func (a *API) mayUseStored(ctx context.Context, id string) (*core.Monitor, error) {
+	return a.mayUseRead(ctx, id, a.o.Store.Monitor)
+}
+
+func (a *API) mayUseRead(
+	ctx context.Context, id string, read func(context.Context, string) (*core.Monitor, error),
+) (*core.Monitor, error) {
 	roles, err := a.visible(ctx)
 	if err != nil || roles == nil {
 		return nil, err
 	}
-	m, err := a.o.Store.Monitor(ctx, id)
+	m, err := read(ctx, id)
 	if err != nil {
 		if convert(err).Status == http.StatusNotFound {
 			return nil, nil

@@ -81,17 +81,26 @@ func params(op string) []string {
 	case "get_receipts", "resend":
 		return []string{}
 	case "create_monitor", "update_monitor", "create_destination", "update_destination", "create_email_account", "update_email_account",
-		"create_email_group", "update_email_group":
+		"create_email_group", "update_email_group", "create_workflow", "update_workflow":
 		return []string{"refresh", "if_seq_no", "if_primary_term"}
 	case "search_email_accounts", "search_email_groups":
 		return []string{}
 	case "get_monitor", "get_email_account", "get_email_group":
 		return []string{"version"}
-	case "delete_monitor", "delete_destination", "acknowledge_alerts", "delete_email_account", "delete_email_group":
+	case "get_workflow":
+		return []string{}
+	case "delete_workflow":
+		return []string{"refresh", "deleteDelegateMonitors"}
+	case "get_workflow_alerts":
+		return []string{
+			"sortString", "sortOrder", "missing", "size", "startIndex", "searchString", "severityLevel", "alertState", "workflowIds",
+			"alertIds", "getAssociatedAlerts",
+		}
+	case "delete_monitor", "delete_destination", "acknowledge_alerts", "acknowledge_chained_alerts", "delete_email_account", "delete_email_group":
 		return []string{"refresh"}
 	case "search_monitors":
 		return []string{"index"}
-	case "execute_monitor", "execute_monitor_inline":
+	case "execute_monitor", "execute_monitor_inline", "execute_workflow", "execute_workflow_inline":
 		return []string{"dryrun", "period_end"}
 	case "get_alerts":
 		return []string{
@@ -165,15 +174,17 @@ func (a *API) destinationRows() []row {
 
 // laterRows came with OpenSearch and have no name of Open Distro.
 func (a *API) laterRows() []row {
-	workflows, comments := a.unbuilt("workflows"), a.unbuilt("comments")
+	comments := a.unbuilt("comments")
 	return []row{
-		{"POST", "/workflows", "alerting.create_workflow", opensearch + "workflow/write", "IndexWorkflowRequest", workflows},
-		{"PUT", "/workflows/{workflowID}", "alerting.update_workflow", opensearch + "workflow/write", "IndexWorkflowRequest", workflows},
-		{"GET HEAD", "/workflows/{workflowID}", "alerting.get_workflow", opensearch + "workflow/get", "GetWorkflowRequest", workflows},
-		{"DELETE", "/workflows/{workflowID}", "alerting.delete_workflow", opensearch + "workflow/delete", "DeleteWorkflowRequest", workflows},
-		{"POST", "/workflows/{workflowID}/_execute", "alerting.execute_workflow", opensearch + "workflow/execute", "ExecuteWorkflowRequest", workflows},
-		{"GET", "/workflows/alerts", "alerting.get_workflow_alerts", opensearch + "workflow_alerts/get", "GetWorkflowAlertsRequest", workflows},
-		{"POST", "/workflows/{workflowID}/_acknowledge/alerts", "alerting.acknowledge_chained_alerts", opendistro + "chained_alerts/ack", "AcknowledgeChainedAlertRequest", workflows},
+		{"POST", "/workflows", "alerting.create_workflow", opensearch + "workflow/write", "IndexWorkflowRequest", a.createWorkflow},
+		{"PUT", "/workflows/{workflowID}", "alerting.update_workflow", opensearch + "workflow/write", "IndexWorkflowRequest", a.updateWorkflow},
+		{"GET HEAD", "/workflows/{workflowID}", "alerting.get_workflow", opensearch + "workflow/get", "GetWorkflowRequest", a.getWorkflow},
+		{"DELETE", "/workflows/{workflowID}", "alerting.delete_workflow", opensearch + "workflow/delete", "DeleteWorkflowRequest", a.deleteWorkflow},
+		{"POST", "/workflows/{workflowID}/_execute", "alerting.execute_workflow", opensearch + "workflow/execute", "ExecuteWorkflowRequest", a.executeWorkflow},
+		// OpenSearch reads such a request and has no route to it.
+		{"POST", "/workflows/_execute", "alerting.execute_workflow_inline", opensearch + "workflow/execute", "ExecuteWorkflowRequest", a.executeInlineWorkflow},
+		{"GET", "/workflows/alerts", "alerting.get_workflow_alerts", opensearch + "workflow_alerts/get", "GetWorkflowAlertsRequest", a.getWorkflowAlerts},
+		{"POST", "/workflows/{workflowID}/_acknowledge/alerts", "alerting.acknowledge_chained_alerts", opendistro + "chained_alerts/ack", "AcknowledgeChainedAlertRequest", a.acknowledge},
 		{"GET", "/findings/_search", "alerting.search_findings", opensearch + "findings/get", "GetFindingsRequest", a.searchFindings},
 		{"POST PUT", "/comments/{id}", "alerting.index_comment", opensearch + "comments/write", "IndexCommentRequest", comments},
 		{"GET POST", "/comments/_search", "alerting.search_comments", opensearch + "comments/search", "SearchCommentRequest", comments},

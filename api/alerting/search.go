@@ -1,0 +1,170 @@
+package alerting
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	core "vigil/alerting"
+	"vigil/rest"
+)
+
+// searchAnswer is a search's answer, its members in OpenSearch's order.
+type searchAnswer struct {
+	Took         json.RawMessage `json:"took"`
+	TimedOut     bool            `json:"timed_out"`
+	Shards       json.RawMessage `json:"_shards"`
+	Hits         searchHits      `json:"hits"`
+	Aggregations json.RawMessage `json:"aggregations,omitempty"`
+}
+
+type searchHits struct {
+	Total    json.RawMessage `json:"total,omitempty"`
+	MaxScore json.RawMessage `json:"max_score"`
+	Hits     []searchHit     `json:"hits"`
+}
+
+type searchHit struct {
+	Index       string          `json:"_index"`
+	ID          string          `json:"_id"`
+	Version     int64           `json:"_version"`
+	SeqNo       int64           `json:"_seq_no"`
+	PrimaryTerm int64           `json:"_primary_term"`
+	Score       json.RawMessage `json:"_score"`
+	Source      json.RawMessage `json:"_source,omitempty"`
+	Sort        json.RawMessage `json:"sort,omitempty"`
+}
+
+func (a *API) searchMonitors(ctx context.Context, r *request) (answer, error) {
+	ix := a.o.Store.Indices()
+	index := r.param("index", ix.Config)
+	alerts := index == ".opendistro-alerting-alert*" || index == ix.Alerts+"*"
+	if !alerts && index != ix.Config {
+		return answer{}, exception(http.StatusBadRequest, "java.lang.IllegalArgumentException", "Invalid index name.")
+	}
+	roles, err := a.visible(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	body, err := searchBody(r, !alerts, roles)
+	if err != nil {
+		return answer{}, err
+	}
+	raw, err := a.o.Store.Search(ctx, alerts, body)
+	if err != nil {
+		if _, _, reason := describe(err); reason != "" {
+			return answer{}, inputError(err, []string{index})
+		}
+		return answer{}, err
+	}
+	var found searchAnswer
+	if err := json.Unmarshal(raw, &found); err != nil {
+		return answer{}, err
+	}
+	if found.Hits.Hits == nil {
+		found.Hits.Hits = []searchHit{}
+	}
+	for i := range found.Hits.Hits {
+		h := &found.Hits.Hits[i]
+		if alerts {
+			h.Source = core.ShowAlert(h.Source)
+			continue
+		}
+		if err := showMonitor(h, viewOf(r)); err != nil {
+			return answer{}, err
+		}
+	}
+	return ok(found), nil
+}
+
+// showMonitor unwraps a hit's monitor or workflow and leaves out what is stored only. A source that was filtered stays as it is.
+func showMonitor(h *searchHit, v core.View) error {
+	var doc struct {
+		Monitor  map[string]json.RawMessage `json:"monitor"`
+		Workflow map[string]json.RawMessage `json:"workflow"`
+	}
+	if len(h.Source) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(h.Source, &doc); err != nil {
+		return err
+	}
+	parse := core.ParseMonitor
+	if doc.Monitor == nil {
+		parse, doc.Monitor = core.ParseWorkflow, doc.Workflow
+	}
+	if doc.Monitor == nil {
+		return nil
+	}
+	if m, err := parse(mustJSON(doc.Monitor)); err == nil {
+		h.Source = m.JSON(v)
+		return nil
+	}
+	delete(doc.Monitor, "user")
+	if v == core.ViewClient {
+		delete(doc.Monitor, "ui_metadata")
+	}
+	h.Source = mustJSON(doc.Monitor)
+	return nil
+}
+
+// mustJSON encodes a map of raw values, which cannot fail.
+func mustJSON(m map[string]json.RawMessage) json.RawMessage {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return json.RawMessage("{}")
+	}
+	return b
+}
+
+// searchBody takes the body of a search, or the parameter source, and has it find monitors alone, with their versions.
+func searchBody(r *request, monitors bool, roles []string) (json.RawMessage, error) {
+	text := r.body
+	if len(text) == 0 {
+		text = []byte(r.param("source", "{}"))
+	}
+	if err := validJSON(text); err != nil {
+		return nil, err
+	}
+	var body map[string]json.RawMessage
+	if err := json.Unmarshal(text, &body); err != nil {
+		return nil, rest.Errorf(http.StatusBadRequest, "parsing_exception", "the body is not an object")
+	}
+	body["seq_no_primary_term"], body["version"] = json.RawMessage("true"), json.RawMessage("true")
+	if monitors || roles != nil {
+		var must []json.RawMessage
+		if monitors {
+			must = append(must, json.RawMessage(`{"bool":{"should":[{"exists":{"field":"monitor.type"}},{"exists":{"field":"workflow.type"}}]}}`))
+		}
+		if roles != nil {
+			for _, hides := range []string{"suggest", "post_filter", "aggs", "aggregations"} {
+				if strings.Contains(string(body[hides]), `"global"`) || hides == "suggest" && body[hides] != nil {
+					return nil, illegalArgument("[%s] could show monitors of others", hides)
+				}
+			}
+			fields := []string{"monitor_user.backend_roles.keyword"}
+			if monitors {
+				fields = []string{"monitor.user.backend_roles.keyword", "workflow.user.backend_roles.keyword"}
+			}
+			var oneOf []map[string]any
+			for _, f := range fields {
+				oneOf = append(oneOf, map[string]any{"terms": map[string]any{f: roles}})
+			}
+			own, err := json.Marshal(map[string]any{"bool": map[string]any{"should": oneOf}})
+			if err != nil {
+				return nil, illegalArgument("the backend roles cannot be searched for: %v", err)
+			}
+			must = append(must, own)
+		}
+		if q, ok := body["query"]; ok {
+			must = append([]json.RawMessage{q}, must...)
+		}
+		q, err := json.Marshal(map[string]any{"bool": map[string]any{"must": must}})
+		if err != nil {
+			return nil, illegalArgument("the query is not valid: %v", err)
+		}
+		body["query"] = q
+	}
+	return mustJSON(body), nil
+}
