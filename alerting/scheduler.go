@@ -350,6 +350,9 @@ func (s *Scheduler) task(ctx context.Context, stop <-chan struct{}, e *entry, m 
 		slot = missed
 		s.o.Log.InfoContext(ctx, "catching up on a slot that may have been missed", "monitor_id", m.ID, "slot", missed)
 	}
+	if catchUp {
+		e.poke() // what documents changed before we died may not have been looked at
+	}
 	var early <-chan time.Time // ends the pause between two runs by documents
 	nudge := e.nudge
 	for {

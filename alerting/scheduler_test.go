@@ -386,3 +386,28 @@ func TestAcknowledgedAlertIsLeftAlone(t *testing.T) {
 		}
 	})
 }
+
+func TestADocumentThatCameRightBeforeACrashRaisesAtTheNextStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.channel("chime-1")
+		stop := r.start()
+		r.monitor(nil)
+		pass(10 * time.Second)
+		stop() // before the document's run
+		r.set(2)
+		r.restart()
+		stop = r.start()
+		pass(time.Second)
+		if got := r.messages(); got != 1 {
+			t.Errorf("%d messages a second after the start and before any slot, want 1", got)
+		}
+		stop()
+		r.restart()
+		defer r.start()()
+		pass(time.Second)
+		if got := r.messages(); got != 1 {
+			t.Errorf("%d messages after another start, want still 1", got)
+		}
+	})
+}
