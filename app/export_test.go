@@ -2,10 +2,20 @@ package app
 
 import (
 	"context"
+	"log/slog"
 
 	"vigil/cluster"
+	"vigil/config"
 	"vigil/rest"
 )
+
+// Seams are the places between the parts.
+type Seams = seams
+
+// Open is New with something between the parts.
+func Open(ctx context.Context, cfg config.Config, log *slog.Logger, between Seams) (*Server, error) {
+	return open(ctx, cfg, log, between)
+}
 
 // Store returns a client of the engine that goes past the gateway.
 func (s *Server) Store() *cluster.Client { return s.store }

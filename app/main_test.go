@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,9 @@ import (
 const asProgram = "VIGIL_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	if step := os.Getenv(killAt); step != "" {
+		os.Exit(runMortal(step)) //nolint:forbidigo // the program's own end
+	}
 	if os.Getenv(asProgram) != "" {
 		os.Exit(app.Main(os.Args[1:])) //nolint:forbidigo // the program's own end
 	}
@@ -144,6 +148,26 @@ func runWith(t *testing.T, in io.Reader, env []string, args ...string) *process 
 // serve starts the program as a server on a configuration and waits until it serves.
 func serve(t *testing.T, cfg config.Config) *process {
 	t.Helper()
+	return serveWith(t, cfg, nil)
+}
+
+// number reads a number that makes a test long.
+func number(t *testing.T, variable string, short int) int {
+	t.Helper()
+	v := os.Getenv(variable)
+	if v == "" {
+		return short
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// serveWith is serve with more in the environment.
+func serveWith(t *testing.T, cfg config.Config, env []string) *process {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "vigil.yml")
 	dump, err := cfg.Dump()
 	if err != nil {
@@ -152,7 +176,8 @@ func serve(t *testing.T, cfg config.Config) *process {
 	if err := os.WriteFile(file, dump, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := run(t, []string{"VIGIL_ADMIN_PASSWORD=" + string(cfg.Security.InitialAdminPassword)}, "serve", "--config", file)
+	env = append(env, "VIGIL_ADMIN_PASSWORD="+string(cfg.Security.InitialAdminPassword))
+	p := run(t, env, "serve", "--config", file)
 	p.url = p.serving()
 	return p
 }
@@ -218,12 +243,20 @@ func (p *process) kill() {
 
 // send sends a request; an error means that there was no answer.
 func (p *process) send(name, password, method, path, body string) (apptest.Reply, error) {
+	return p.sendAs("", name, password, method, path, body)
+}
+
+// sendAs is send for a request that says what it is called.
+func (p *process) sendAs(id, name, password, method, path, body string) (apptest.Reply, error) {
 	r, err := http.NewRequest(method, p.url+path, bytes.NewReader([]byte(body)))
 	if err != nil {
 		return apptest.Reply{}, err
 	}
 	if name != "" {
 		r.SetBasicAuth(name, password)
+	}
+	if id != "" {
+		r.Header.Set("X-Opaque-Id", id)
 	}
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")

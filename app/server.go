@@ -36,6 +36,7 @@ import (
 type Server struct {
 	cfg      config.Config
 	log      *slog.Logger
+	seams    seams
 	registry *prometheus.Registry
 	proxies  []netip.Prefix
 
@@ -67,7 +68,11 @@ type Server struct {
 
 // New opens everything and reads the state, but serves nothing yet. On an error what was opened is closed again.
 func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*Server, error) {
-	s := &Server{cfg: cfg, log: log, registry: prometheus.NewRegistry()}
+	return open(ctx, cfg, log, seams{})
+}
+
+func open(ctx context.Context, cfg config.Config, log *slog.Logger, between seams) (*Server, error) {
+	s := &Server{cfg: cfg, log: log, seams: between, registry: prometheus.NewRegistry()}
 	for _, step := range []func(context.Context) error{
 		s.openData, s.openSinkNames, s.openListener, s.openEngine, s.openUpstream, s.openSecurity, s.openTrail, s.openAlerting, s.openGateway, s.recover,
 	} {
@@ -113,7 +118,7 @@ func (s *Server) Run(ctx context.Context) error {
 	background.Go(func() error { return s.followIntents(behind) })
 	background.Go(func() error { return ignoreCanceled(s.state.watch.Run(behind)) })
 
-	err := serveHTTP(ctx, s.listener, s.gateway, s.cfg.HTTP, s.log)
+	err := serveHTTP(ctx, s.listener, s.seams.front(s.gateway), s.cfg.HTTP, s.log)
 	drain, cancel := context.WithTimeout(behind, 5*time.Second)
 	if drainErr := s.trail.Drain(drain); drainErr != nil {
 		s.log.WarnContext(ctx, "events will be delivered after the next start", "error", drainErr)
@@ -186,7 +191,7 @@ func (s *Server) tlsFailed(from net.Addr, cause error) {
 func (s *Server) openEngine(context.Context) error {
 	e, err := engine.Open(engine.Options{
 		Dir: s.cfg.EngineDir(), ClusterName: s.cfg.ClusterName, NodeName: s.nodeName(), Logger: s.log,
-		MaxBody: int64(s.cfg.HTTP.MaxContentLength), OnWrite: s.documentWritten,
+		MaxBody: int64(s.cfg.HTTP.MaxContentLength), OnWrite: s.documentWritten, FS: s.seams.EngineFS,
 	})
 	if err != nil {
 		return err
@@ -216,7 +221,7 @@ func (s *Server) openTrail(context.Context) error {
 	t, err := audit.Open(audit.Options{
 		Dir: s.cfg.LogDir(), Node: s.self, Policy: policy, OnFailure: audit.OnFailure(s.cfg.Audit.OnFailure),
 		MaxBodyBytes: int(s.cfg.Audit.MaxBodyBytes), Keep: time.Duration(s.cfg.Audit.Log.Keep), MaxBytes: limit,
-		Fold: fold, Logger: s.log, Registerer: s.registry,
+		Fold: fold, Logger: s.log, Registerer: s.registry, FS: s.seams.LogFS,
 	})
 	if err != nil {
 		return err
@@ -231,6 +236,10 @@ func (s *Server) policyIndices() audit.Indices {
 	return audit.Indices{Audit: s.isAuditIndex, Config: func(index string) bool { return index == securityIndex }}
 }
 
+// maxAuditedUpstream bounds the items of a bulk that each leave an event. The engine reports a bulk in parts, a remote cluster
+// answers it at once.
+const maxAuditedUpstream = 200_000
+
 func (s *Server) openGateway(context.Context) error {
 	metrics, err := newRequestMetrics(s.registry)
 	if err != nil {
@@ -241,14 +250,18 @@ func (s *Server) openGateway(context.Context) error {
 		return fmt.Errorf("routes: %w", err)
 	}
 	guarded := s.whatIsGuarded()
-	s.gateway, err = gateway.New(gateway.Options{
+	maxAudited := 0
+	if s.remote != nil {
+		maxAudited = maxAuditedUpstream
+	}
+	s.gateway, err = gateway.New(s.seams.gateway(gateway.Options{
 		Routes: s.table, Authn: authn.Chain{s.certs, s.basic}, Authz: s.evaluator.Load, Audit: s.trail,
 		Indices: guarded, Dialect: guarded, Cluster: guarded, Log: s.log, Node: s.self.ID, ClusterName: s.cfg.ClusterName,
 		SecurityIndex: securityIndex, ConfigType: security.ConfigType, TrustedProxies: s.proxies,
 		MaxContentLength: int64(s.cfg.HTTP.MaxContentLength), MaxInFlight: int64(s.cfg.HTTP.MaxInFlight), Done: metrics.done,
 		ReadDerived: s.cfg.Compliance.ReadDerived, Extended: s.cfg.Audit.Format == "extended", Outcomes: gateway.Outcomes(s.cfg.Audit.Outcomes),
-		Settings: s.settingsReader(guarded),
-	})
+		Settings: s.settingsReader(guarded), MaxAuditedItems: maxAudited,
+	}))
 	s.serving.Store(s.gateway)
 	return err
 }

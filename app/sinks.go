@@ -128,7 +128,7 @@ func (s *Server) attachSinks() error {
 		if err != nil {
 			return fmt.Errorf("audit.sinks.%s: %w", c.Name, err)
 		}
-		err = s.trail.Attach(made, audit.SinkOptions{
+		err = s.trail.Attach(s.seams.sink(made), audit.SinkOptions{
 			BatchEntries: c.BatchEvents, Categories: categories, SkipWhenFull: c.OnFull == "skip",
 		})
 		if err != nil {

@@ -192,12 +192,16 @@ func (x *passage) allowShards(writes []*remoteWrite) {
 	}
 	for run, p := range order {
 		items := make([]rest.Item, 0, len(groups[p]))
+		var kinds []string
 		for _, w := range groups[p] {
+			if !slices.Contains(kinds, w.Op) {
+				kinds = append(kinds, w.Op)
+			}
 			items = append(items, rest.Item{Op: w.Op, Index: w.index, ID: w.ID, Shard: w.shard, Body: w.shown()})
 		}
 		err := x.fx.Begin(rest.Action{
 			Name: "indices:data/write/bulk[s]", Request: "BulkShardRequest", Parent: "indices:data/write/bulk", Run: run,
-			Indices: []string{p.index}, Resolved: []string{p.index}, Shard: &p.shard, Items: items,
+			Indices: []string{p.index}, Resolved: []string{p.index}, Shard: &p.shard, Items: items, ItemOps: kinds,
 		})
 		for _, w := range groups[p] {
 			w.err = err

@@ -1,6 +1,10 @@
 package engine
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
 	"slices"
 
 	"vigil/rest"
@@ -14,87 +18,84 @@ type bulkError struct {
 	Error  map[string]any `json:"error"`
 }
 
-type bulkAnswer struct {
-	Took   int64            `json:"took"`
-	Errors bool             `json:"errors"`
-	Items  []map[string]any `json:"items"`
-}
-
 const bulkParams = "_source _source_includes _source_excludes pipeline refresh require_alias routing timeout wait_for_active_shards type batch_size "
 
+// handleBulk executes a bulk part by part, so that what a million operations need beside their documents is the text of the
+// answer. Nothing is done before all of it has been read once, and no part is judged by less than the whole.
 func (e *Engine) handleBulk(q *request) (*answer, error) {
 	refresh, err := q.refreshed()
 	if err != nil {
 		return nil, err
 	}
-	ops, err := e.bulkOps(q)
+	b, err := e.readBulk(q)
 	if err != nil {
 		return nil, err
 	}
-	results := e.write(q, writeRequest{ops: ops, parent: "indices:data/write/bulk"})
-	a := bulkAnswer{Took: e.took(q), Items: make([]map[string]any, len(results))}
+	w := newWriteRequest("indices:data/write/bulk")
+	if b.parts > 1 {
+		for ops := range b.all() {
+			e.survey(q, w, ops)
+		}
+	}
+	a := bulkAnswer{refresh: refresh}
+	for ops := range b.all() {
+		w.ops = ops
+		if err := a.add(e.write(q, w)); err != nil {
+			return nil, err
+		}
+	}
+	return &answer{status: http.StatusOK, parts: a.finish(e.took(q))}, nil
+}
+
+// bulkAnswer collects the JSON of an answer.
+type bulkAnswer struct {
+	refresh bool
+	failed  bool
+	parts   [][]byte // of the items; the first place is the beginning's
+}
+
+func (a *bulkAnswer) add(results []*docResult) error {
+	var part bytes.Buffer
+	if a.parts == nil {
+		a.parts = make([][]byte, 1)
+	} else {
+		part.WriteByte(',')
+	}
+	enc := json.NewEncoder(&part)
+	enc.SetEscapeHTML(false)
 	for i, r := range results {
-		item, err := bulkItem(r, refresh)
-		if err != nil {
-			return nil, err
+		if i > 0 {
+			part.WriteByte(',')
 		}
-		a.Items[i] = item
-		a.Errors = a.Errors || r.err != nil
+		item, err := r.bulkItem(a.refresh)
+		if err != nil {
+			return err
+		}
+		part.WriteString(`{"` + r.op.Op + `":`)
+		if err := enc.Encode(item); err != nil {
+			return fmt.Errorf("encode an item of a bulk: %w", err)
+		}
+		part.Truncate(part.Len() - 1) // the newline
+		part.WriteByte('}')
+		a.failed = a.failed || r.err != nil
 	}
-	return ok(a)
+	a.parts = append(a.parts, slices.Clip(part.Bytes()))
+	return nil
 }
 
-// bulkOps reads all operations. Bodies of updates that cannot be read refuse the bulk, as in OpenSearch.
-func (e *Engine) bulkOps(q *request) ([]*docOp, error) {
-	requireAlias, err := q.flag("require_alias", false)
-	if err != nil {
-		return nil, err
-	}
-	pipeline := q.str("pipeline", "_none")
-	filter := q.sourceParams()
-	var ops []*docOp
-	for item, err := range rest.Bulk(q.body, q.call.Vars["index"]) {
-		if err != nil {
-			return nil, err
-		}
-		op := &docOp{BulkItem: item}
-		op.RequireAlias = op.RequireAlias || requireAlias
-		if op.Routing == "" {
-			op.Routing = q.str("routing", "")
-		}
-		if op.Pipeline == "" {
-			op.Pipeline = pipeline
-		}
-		if op.Pipeline != "_none" {
-			return nil, badRequest("pipeline with id [%s] does not exist", op.Pipeline)
-		}
-		if op.ID == "" {
-			op.ID, op.autoID = e.newID(), true
-		}
-		if op.Op == "update" {
-			if op.update, err = parseUpdate(item.Source); err != nil {
-				return nil, err
-			}
-			if op.update.source == nil {
-				op.update.source = filter
-			}
-			if item.SourceFilter != nil {
-				op.update.source = item.SourceFilter
-			}
-		}
-		ops = append(ops, op)
-	}
-	return ops, nil
+func (a *bulkAnswer) finish(took int64) [][]byte {
+	a.parts[0] = fmt.Appendf(nil, `{"took":%d,"errors":%t,"items":[`, took, a.failed)
+	return append(a.parts, []byte("]}"))
 }
 
-func bulkItem(r *docResult, refresh bool) (map[string]any, error) {
+func (r *docResult) bulkItem(refresh bool) (any, error) {
 	if r.err != nil {
 		name := r.op.Index
 		if r.x != nil {
 			name = r.x.Name
 		}
 		known := asRest(r.err)
-		return map[string]any{r.op.Op: bulkError{name, r.op.ID, known.Status, known.Object()}}, nil
+		return bulkError{name, r.op.ID, known.Status, known.Object()}, nil
 	}
 	body := r.answer(refresh)
 	body.Status = r.status()
@@ -104,7 +105,7 @@ func bulkItem(r *docResult, refresh bool) (map[string]any, error) {
 			return nil, err
 		}
 	}
-	return map[string]any{r.op.Op: body}, nil
+	return body, nil
 }
 
 // took is how long a request has lasted, in ms.

@@ -319,7 +319,7 @@ func (e *Engine) writeBatch(q *request, b *byQuery, batch []found, a *byQueryAns
 	if err := q.fx.Begin(rest.Action{Name: "indices:data/write/bulk", Request: "BulkRequest", Parent: b.action, Run: a.Batches}); err != nil {
 		return 0, err
 	}
-	for _, r := range e.write(q, writeRequest{ops: ops, parent: "indices:data/write/bulk"}) {
+	for _, r := range e.write(q, newWriteRequest("indices:data/write/bulk", ops...)) {
 		if r.x != nil && !slices.Contains(*touched, r.x.Name) {
 			*touched = append(*touched, r.x.Name)
 		}

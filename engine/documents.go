@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -55,9 +56,9 @@ func (r *docResult) status() int {
 }
 
 // newID makes an id in the form of OpenSearch's: 20 characters of URL-safe base64.
-func (e *Engine) newID() string {
+func (e *Engine) newID(random io.Reader) string {
 	var b [15]byte
-	_, _ = rand.Read(b[:]) // never fails
+	_, _ = io.ReadFull(random, b[:]) // neither of the readers in use fails
 	binary.BigEndian.PutUint32(b[:4], uint32(e.opts.Now().Unix()))
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
@@ -128,7 +129,7 @@ func (e *Engine) handleIndex(q *request) (*answer, error) {
 		return nil, err
 	}
 	if op.ID == "" {
-		op.ID, op.autoID = e.newID(), true
+		op.ID, op.autoID = e.newID(rand.Reader), true
 		if op.Version != nil {
 			return nil, validation("an id must be provided if version type or value are set")
 		}
@@ -174,7 +175,7 @@ func (e *Engine) writeSingle(q *request, op *docOp) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := e.write(q, writeRequest{ops: []*docOp{op}, parent: "indices:data/write/bulk"})[0]
+	r := e.write(q, newWriteRequest("indices:data/write/bulk", op))[0]
 	if r.err != nil {
 		return nil, r.err
 	}

@@ -22,11 +22,23 @@ func effects(e *Engine, fx *rest.Effects, method, path, body string) (status int
 	if fx.Watches == nil {
 		fx.Watches = func(string) rest.Watch { return rest.Watch{Writes: true, Before: true} }
 	}
+	var actions []rest.Action
+	allow := fx.Allow
+	defer func() { fx.Allow = allow }()
+	fx.Allow = func(a rest.Action) error {
+		if allow != nil {
+			if err := allow(a); err != nil {
+				return err
+			}
+		}
+		actions = append(actions, a)
+		return nil
+	}
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r = r.WithContext(rest.WithEffects(r.Context(), fx))
 	w := httptest.NewRecorder()
 	e.ServeHTTP(w, r)
-	for _, a := range fx.Actions() {
+	for _, a := range actions {
 		line := fmt.Sprintf("%s %s %v", a.Name, a.Request, a.Resolved)
 		if a.Parent != "" {
 			line += " < " + string(a.Parent)

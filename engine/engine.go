@@ -52,6 +52,7 @@ type Options struct {
 	FS wal.FS
 
 	segmentBytes int64 // of the log's files; tests make them small
+	bulkPart     int   // operations; tests make it small
 }
 
 // Engine is an open engine. All methods may be called concurrently.
@@ -153,6 +154,9 @@ func setDefaults(o *Options) {
 	}
 	if o.FS == nil {
 		o.FS = wal.OS()
+	}
+	if o.bulkPart == 0 {
+		o.bulkPart = bulkPart
 	}
 }
 

@@ -40,8 +40,9 @@ type operation struct {
 // answer is what a handler says.
 type answer struct {
 	status int
-	body   any    // encoded as JSON, unless ctype is set
-	text   []byte // sent as it is
+	body   any      // encoded as JSON, unless ctype is set
+	text   []byte   // sent as it is
+	parts  [][]byte // JSON in pieces, instead of body
 	ctype  string
 	pretty bool // unless the client says otherwise
 	header map[string]string
@@ -105,6 +106,10 @@ func (a *answer) write(w http.ResponseWriter, q *request) {
 			call.Query = maps.Clone(call.Query)
 			call.Query.Set("pretty", "true")
 			r = r.WithContext(rest.NewContext(r.Context(), &call))
+		}
+		if a.parts != nil {
+			rest.AnswerParts(w, r, a.status, a.parts)
+			return
 		}
 		rest.Answer(w, r, a.status, a.body)
 		return

@@ -35,21 +35,59 @@ type docResult struct {
 	flush              *flush
 }
 
-// writeRequest is a list of operations with what they have in common.
+// writeRequest is a list of operations with what they have in common. Operations may come in several parts, one after the
+// other.
 type writeRequest struct {
 	ops []*docOp
 	// parent names the action under which shard bulks run.
 	parent rest.ActionName
+	// made are the indices that were to be made, and why they were not.
+	made map[string]error
+	// shards are those that the operations touch.
+	shards map[shardKey]*shardBulk
+}
+
+// shardBulk is the part of a bulk that a shard gets.
+type shardBulk struct {
+	run   int      // its place among the others
+	ops   []string // the kinds of its operations
+	begun bool
+}
+
+func newWriteRequest(parent rest.ActionName, ops ...*docOp) *writeRequest {
+	return &writeRequest{ops: ops, parent: parent, made: map[string]error{}, shards: map[shardKey]*shardBulk{}}
+}
+
+// shard returns what is known of the shard that an operation goes to.
+func (w *writeRequest) shard(r *docResult) *shardBulk {
+	k := shardKey{r.x.Name, r.shard}
+	s := w.shards[k]
+	if s == nil {
+		s = &shardBulk{run: len(w.shards)}
+		w.shards[k] = s
+	}
+	return s
+}
+
+func (s *shardBulk) add(op string) {
+	if !slices.Contains(s.ops, op) {
+		s.ops = append(s.ops, op)
+	}
+}
+
+func newResults(ops []*docOp) []*docResult {
+	results := make([]*docResult, len(ops))
+	for i, op := range ops {
+		results[i] = &docResult{op: op}
+	}
+	return results
 }
 
 // write runs operations in their order and returns when all that succeeded are durable and visible. Failures are in the
 // results; they do not touch each other.
-func (e *Engine) write(q *request, w writeRequest) []*docResult {
-	results := make([]*docResult, len(w.ops))
-	for i, op := range w.ops {
-		results[i] = &docResult{op: op}
-	}
-	e.assignIndices(q, results)
+func (e *Engine) write(q *request, w *writeRequest) []*docResult {
+	results := newResults(w.ops)
+	e.assignIndices(q, w, results)
 	e.allowShards(q, w, results)
 	for _, r := range results {
 		if r.err == nil {
@@ -70,8 +108,7 @@ func (e *Engine) write(q *request, w writeRequest) []*docResult {
 }
 
 // assignIndices finds the index of each operation and makes those that are missing.
-func (e *Engine) assignIndices(q *request, results []*docResult) {
-	made := map[string]error{}
+func (e *Engine) assignIndices(q *request, w *writeRequest, results []*docResult) {
 	for _, r := range results {
 		name, err := rest.ExpandDateMath(r.op.Index, q.now)
 		if err != nil {
@@ -80,11 +117,11 @@ func (e *Engine) assignIndices(q *request, results []*docResult) {
 		}
 		x, err := e.state.Load().writable(name)
 		if err == nil && x == nil {
-			if again, tried := made[name]; tried {
+			if again, tried := w.made[name]; tried {
 				err = again
 			} else {
 				err = e.autoCreate(q, name, r.op)
-				made[name] = err
+				w.made[name] = err
 			}
 			if err == nil {
 				x, err = e.state.Load().writable(name)
@@ -136,35 +173,33 @@ func (x *index) writeBlock() error {
 }
 
 // allowShards asks for every shard that the operations touch, in the order in which it is first touched.
-func (e *Engine) allowShards(q *request, w writeRequest, results []*docResult) {
-	type group struct {
-		index string
-		shard int
-	}
-	var order []group
-	groups := map[group][]*docResult{}
+func (e *Engine) allowShards(q *request, w *writeRequest, results []*docResult) {
+	var order []shardKey
+	groups := map[shardKey][]*docResult{}
 	for _, r := range results {
 		if r.err != nil {
 			continue
 		}
-		g := group{r.x.Name, r.shard}
-		if groups[g] == nil {
-			order = append(order, g)
+		w.shard(r).add(r.op.Op)
+		k := shardKey{r.x.Name, r.shard}
+		if groups[k] == nil {
+			order = append(order, k)
 		}
-		groups[g] = append(groups[g], r)
+		groups[k] = append(groups[k], r)
 	}
-	for run, g := range order {
-		items := make([]rest.Item, 0, len(groups[g]))
-		for _, r := range groups[g] {
-			items = append(items, rest.Item{Op: r.op.Op, Index: g.index, ID: r.op.ID, Shard: g.shard, Body: r.op.shown()})
+	for _, k := range order {
+		items := make([]rest.Item, 0, len(groups[k]))
+		for _, r := range groups[k] {
+			items = append(items, rest.Item{Op: r.op.Op, Index: k.index, ID: r.op.ID, Shard: k.shard, Body: r.op.shown()})
 		}
-		shard := g.shard
+		s := w.shards[k]
 		err := q.fx.Begin(rest.Action{
-			Name: "indices:data/write/bulk[s]", Request: "BulkShardRequest", Parent: w.parent, Run: run,
-			Indices: []string{g.index}, Resolved: []string{g.index}, Shard: &shard, Items: items,
+			Name: "indices:data/write/bulk[s]", Request: "BulkShardRequest", Parent: w.parent, Run: s.run,
+			Indices: []string{k.index}, Resolved: []string{k.index}, Shard: &k.shard, Items: items, ItemOps: s.ops, Continued: s.begun,
 		})
+		s.begun = true
 		if err != nil {
-			for _, r := range groups[g] {
+			for _, r := range groups[k] {
 				r.err = err
 			}
 		}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 
 	"vigil/audit"
 	"vigil/authz"
@@ -76,7 +77,13 @@ func (x *exchange) admit(t target) error {
 // allow judges an action that a handler is about to run. In a request that changes something its events are durable
 // before it runs; in one that reads they are before the answer leaves.
 func (x *exchange) allow(a rest.Action) error {
-	if err := x.admit(target{action: a, extra: itemActions(a.Items)}); err != nil {
+	x.mu.Lock()
+	unrecorded := x.unrecorded
+	x.mu.Unlock()
+	if unrecorded != nil {
+		return unrecorded // what was done is not on disk: nothing more is done
+	}
+	if err := x.admit(target{action: a, extra: itemActions(a.ItemOps)}); err != nil {
 		return err
 	}
 	if x.call.Route.Changes {
@@ -93,14 +100,11 @@ func (x *exchange) deny(a rest.Action) error {
 	return rest.Errorf(http.StatusForbidden, "security_exception", "%s", d.Reason)
 }
 
-// itemActions lists what the items of a shard-level bulk need beside the bulk itself.
-func itemActions(items []rest.Item) []rest.ActionName {
+// itemActions lists what items of these kinds need beside the bulk itself.
+func itemActions(ops []string) []rest.ActionName {
 	var also []rest.ActionName
-	seen := map[rest.ActionName]bool{}
-	for _, it := range items {
-		a := itemAction[it.Op].action
-		if !seen[a] {
-			seen[a] = true
+	for _, op := range ops {
+		if a := itemAction[op].action; !slices.Contains(also, a) {
 			also = append(also, a)
 		}
 	}

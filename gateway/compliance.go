@@ -51,6 +51,9 @@ func (x *exchange) checkBulk() error {
 		return nil
 	}
 	x.bulk = bulkTargets(x.call)
+	if x.g.MaxAuditedItems <= 0 {
+		return nil
+	}
 	all, items := 0, 0
 	for _, n := range x.bulk {
 		all += n
@@ -80,26 +83,25 @@ func (x *exchange) notesItems() bool {
 	return x.policy.ResolvesBulk() && (wants(audit.GrantedPrivileges) || wants(audit.MissingPrivileges))
 }
 
-// writesAtOnce is how many write events are in memory at once.
-const writesAtOnce = 10_000
-
-// noteWrites turns the writes that the handler reported into events. Of many, all but the last are made durable on the way,
-// while the intent is open: whatever a failure leaves is tried again together with its end.
-func (x *exchange) noteWrites() {
-	if x.effects == nil {
+// recordWrites makes events of writes durable while the handler goes on writing and the intent is open. What a failure leaves
+// is tried again together with its end.
+func (x *exchange) recordWrites(writes []rest.Write) {
+	x.noteWrites(writes)
+	if x.ticket == nil {
 		return
 	}
-	var failed bool
-	for i, w := range x.effects.Writes() {
-		if i > 0 && i%writesAtOnce == 0 && x.ticket != nil && !failed {
-			events := x.take()
-			if err := x.g.Audit.Record(x.ctx, events...); err != nil {
-				failed = true
-				for _, e := range events {
-					x.note(e)
-				}
-			}
-		}
+	events := x.take()
+	if err := x.g.Audit.Record(x.ctx, events...); err != nil {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.unrecorded = notRecorded(err)
+		x.pending = append(events, x.pending...)
+	}
+}
+
+// noteWrites turns writes that the handler reported into events.
+func (x *exchange) noteWrites(writes []rest.Write) {
+	for _, w := range writes {
 		category := audit.DocWrite
 		// Every delete is a document event, even in the security index, as in OpenSearch 2.19.
 		if w.Index == x.g.SecurityIndex && w.Operation != rest.OpDelete {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"compress/gzip"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ const compressionLevel = 3
 // events of the answer have been read from it by then.
 func (w *response) compress() error {
 	h := w.Header()
-	if w.sent || len(w.buf) < compressFrom || w.x.r.Method == http.MethodHead || h.Get("Content-Encoding") != "" ||
+	if w.sent || w.held() < compressFrom || w.x.r.Method == http.MethodHead || h.Get("Content-Encoding") != "" ||
 		!acceptsGzip(w.x.r.Header.Values("Accept-Encoding")) {
 		return nil
 	}
@@ -31,15 +32,15 @@ func (w *response) compress() error {
 	}
 	defer w.x.g.zippers.Put(z)
 	var packed bytes.Buffer
-	packed.Grow(len(w.buf) / 4)
+	packed.Grow(w.held() / 16)
 	z.Reset(&packed)
-	if _, err := z.Write(w.buf); err != nil {
+	if _, err := io.Copy(z, w.reader()); err != nil {
 		return err
 	}
 	if err := z.Close(); err != nil {
 		return err
 	}
-	w.buf = packed.Bytes()
+	w.full, w.buf = nil, packed.Bytes()
 	h.Set("Content-Encoding", "gzip")
 	h.Del("Content-Length")
 	return nil

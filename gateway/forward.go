@@ -17,14 +17,14 @@ func (x *exchange) forward() error {
 	if err := x.checkBulk(); err != nil {
 		return err
 	}
-	x.effects = &rest.Effects{Allow: x.allow, Deny: x.deny, Watches: x.watches}
+	x.effects = &rest.Effects{Allow: x.allow, Deny: x.deny, Watches: x.watches, Take: x.recordWrites}
 	if route.Open {
 		x.effects = nil
 	} else {
 		x.call.Caller = x.principal.Name
 	}
 	read := x.watchedRead()
-	x.w.whole = route.Changes || read
+	x.w.whole, x.w.read = route.Changes || read, read
 	if route.Changes {
 		if err := x.begin(); err != nil {
 			return err
@@ -60,7 +60,7 @@ func (x *exchange) forward() error {
 		x.noteConfigRead()
 	}
 	// What was done before something went wrong was done all the same.
-	x.noteWrites()
+	x.noteWrites(x.effects.Writes())
 	if closed := x.close(err == nil); err == nil {
 		err = closed
 	}

@@ -91,8 +91,8 @@ type Options struct {
 	Settings Settings
 	// MaxContentLength bounds a body after decompression, MaxInFlight all bodies together; both in bytes.
 	MaxContentLength, MaxInFlight int64
-	// MaxAuditedItems bounds the items of a bulk that each leave an event, so that what one request may make is bounded too;
-	// 200,000 by default.
+	// MaxAuditedItems bounds the items of a bulk that each leave an event, for a cluster that reports them all at once; 0 is no
+	// bound.
 	MaxAuditedItems int
 	// Done is told about every request when it has ended. It must not block.
 	Done func(Summary)
@@ -131,9 +131,6 @@ func New(o Options) (*Gateway, error) {
 	}
 	if o.MaxContentLength <= 0 || o.MaxInFlight <= 0 {
 		return nil, errors.New("gateway: limits must be more than zero")
-	}
-	if o.MaxAuditedItems <= 0 {
-		o.MaxAuditedItems = 200_000
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -176,6 +173,8 @@ type exchange struct {
 	ticket    *audit.Ticket  // of the intent that must be closed
 	kept      bool           // some event of the request is recorded
 	concluded bool           // the outcome is among the events, or not wanted
+	// unrecorded is why some of what the request has done is not on disk.
+	unrecorded error
 }
 
 // ServeHTTP is the path of a request.

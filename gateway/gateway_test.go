@@ -401,7 +401,7 @@ func TestARefusedEffectIsAnsweredByTheHandler(t *testing.T) {
 	w := newWorld(t, defaults, func(rw http.ResponseWriter, r *http.Request) {
 		err := rest.EffectsFrom(r.Context()).Begin(rest.Action{
 			Name: "indices:data/write/bulk[s]", Request: "BulkShardRequest", Indices: []string{"logs-a"}, Resolved: []string{"logs-a"},
-			Parent: "indices:data/write/bulk", Items: []rest.Item{{Op: "index", Index: "logs-a", ID: "1"}},
+			Parent: "indices:data/write/bulk", Items: []rest.Item{{Op: "index", Index: "logs-a", ID: "1"}}, ItemOps: []string{"index"},
 		})
 		if err == nil {
 			t.Error("the shard's part of the bulk was allowed")

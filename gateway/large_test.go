@@ -1,13 +1,19 @@
 package gateway
 
 import (
+	"compress/gzip"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"vigil/audit"
 	"vigil/rest"
 )
 
@@ -43,7 +49,7 @@ func TestBulkOfTooManyAuditedItemsIsRefused(t *testing.T) {
 
 // many answers a request with more write events than are in memory at once.
 func many(_ http.ResponseWriter, r *http.Request) {
-	for i := range 2*writesAtOnce + 5 {
+	for i := range 2*rest.ManyWrites + 5 {
 		rest.EffectsFrom(r.Context()).Wrote(rest.Write{Index: "accounts", ID: strconv.Itoa(i), Operation: rest.OpCreate, Version: 1})
 	}
 }
@@ -56,7 +62,7 @@ func TestManyWritesAreRecordedInPieces(t *testing.T) {
 			if rec := w.do("root POST /accounts/_update_by_query", `{}`); rec.Code != http.StatusOK {
 				t.Errorf("got %d %s", rec.Code, rec.Body)
 			}
-			if len(w.events) != 2*writesAtOnce+5 {
+			if len(w.events) != 2*rest.ManyWrites+5 {
 				t.Errorf("got %d events", len(w.events))
 			}
 			for i, e := range w.events {
@@ -111,5 +117,83 @@ func TestWhoSendsAnUnreadableBodyIsAuthenticated(t *testing.T) {
 		if len(w.events) > 0 && w.events[0].Body != nil {
 			t.Errorf("%d: the event has a body", c.want)
 		}
+	}
+}
+
+// TestLargeAnswerOfAChangeIsWhole answers in more than one piece, to clients that unpack and others.
+func TestLargeAnswerOfAChangeIsWhole(t *testing.T) {
+	var want strings.Builder
+	for i := range 400_000 {
+		want.WriteString(strconv.Itoa(i) + ",")
+	}
+	w := newWorld(t, watched, func(rw http.ResponseWriter, _ *http.Request) {
+		for part := []byte(want.String()); len(part) > 0; part = part[min(len(part), 700_001):] {
+			_, _ = rw.Write(part[:min(len(part), 700_001)])
+		}
+	})
+	for _, encoding := range []string{"", "gzip"} {
+		r := w.request("root POST /accounts/_update_by_query", `{}`)
+		r.Header.Set("Accept-Encoding", encoding)
+		rec := httptest.NewRecorder()
+		w.ServeHTTP(rec, r)
+		var body io.Reader = rec.Body
+		if encoding == "gzip" {
+			var err error
+			if body, err = gzip.NewReader(rec.Body); err != nil {
+				t.Fatal(err)
+			}
+		} else if got := rec.Header().Get("Content-Length"); got != strconv.Itoa(want.Len()) {
+			t.Errorf("the answer says that it has %s bytes, want %d", got, want.Len())
+		}
+		got, err := io.ReadAll(body)
+		if err != nil || string(got) != want.String() {
+			t.Errorf("encoding %q: got %d bytes, %v, want %d", encoding, len(got), err, want.Len())
+		}
+	}
+	w.fail["end"] = errors.New("disk gone")
+	if rec := w.do("root POST /accounts/_update_by_query", `{}`); rec.Code != http.StatusServiceUnavailable || rec.Body.Len() > 1000 {
+		t.Errorf("an answer that cannot be recorded is %d with %d bytes", rec.Code, rec.Body.Len())
+	}
+}
+
+// TestNothingMoreIsDoneAfterWritesWereNotRecorded breaks the log between two parts of a bulk.
+func TestNothingMoreIsDoneAfterWritesWereNotRecorded(t *testing.T) {
+	part := rest.Action{
+		Name: "indices:data/write/bulk[s]", Request: "BulkShardRequest", Parent: "indices:data/write/bulk", Resolved: []string{"accounts"},
+		Items: []rest.Item{{Op: "index", Index: "accounts"}}, ItemOps: []string{"index"},
+	}
+	var before, after error
+	w := newWorld(t, watched, func(rw http.ResponseWriter, r *http.Request) {
+		before = rest.EffectsFrom(r.Context()).Begin(part)
+		many(rw, r)
+		part.Continued = true
+		after = rest.EffectsFrom(r.Context()).Begin(part)
+	})
+	w.fail["record"] = errors.New("disk gone")
+	w.do("root POST /_bulk", `{"index":{"_index":"accounts"}}`+"\n{}\n")
+	if before != nil || after == nil || rest.AsError(after).Status != http.StatusServiceUnavailable {
+		t.Errorf("the first part got %v, the next %v, want nil and 503", before, after)
+	}
+}
+
+// TestOutcomeOfALongBulk counts the items of an answer that is kept in pieces.
+func TestOutcomeOfALongBulk(t *testing.T) {
+	part := []byte(strings.Repeat(`{"index":{"result":"created"}},{"delete":{"error":{"type":"x"}}},`, 20_000))
+	w := extended(t, everything, func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(rw, `{"took":1,"errors":true,"items":[`)
+		for range 3 {
+			_, _ = rw.Write(part)
+		}
+		_, _ = io.WriteString(rw, `{"update":{"result":"noop"}}]}`)
+	})
+	rec := w.do("root POST /accounts/_bulk", "{\"delete\":{\"_id\":\"1\"}}\n")
+	list := w.of(audit.RequestOutcome)
+	if len(list) != 1 {
+		t.Fatalf("outcomes: %v in %v", list, w.steps)
+	}
+	n := int64(60_000)
+	want := &audit.Outcome{Status: 200, Documents: &n, Failed: n, ErrorType: "x", RequestBytes: 24, ResponseBytes: int64(rec.Body.Len())}
+	if diff := cmp.Diff(want, list[0].Outcome, cmpopts.IgnoreFields(audit.Outcome{}, "Took")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

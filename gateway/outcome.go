@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -40,7 +42,7 @@ func (x *exchange) conclude() {
 	case x.w.gone:
 		o.Gone = true
 	case !x.w.bodyless():
-		o.ResponseBytes += int64(len(x.w.buf))
+		o.ResponseBytes += int64(x.w.held())
 	}
 	o.Took = time.Since(x.start)
 	e := x.event(audit.RequestOutcome, audit.LayerNone)
@@ -88,6 +90,12 @@ func (x *exchange) readOutcome(o *audit.Outcome) {
 	w := x.w
 	if w.sent {
 		o.Hits = w.hits
+		return
+	}
+	if len(w.full) > 0 {
+		if x.call.Route.Op == "bulk" {
+			readLongBulk(o, w.reader())
+		}
 		return
 	}
 	changes := x.call != nil && x.call.Route.Changes
@@ -152,12 +160,43 @@ func readWritten(o *audit.Outcome, v *fastjson.Value) {
 	o.Documents = &n
 }
 
-func wrote(v *fastjson.Value) bool {
-	switch string(v.GetStringBytes("result")) {
-	case "created", "updated", "deleted":
-		return true
+func wrote(v *fastjson.Value) bool { return changed(string(v.GetStringBytes("result"))) }
+
+func changed(result string) bool { return result == "created" || result == "updated" || result == "deleted" }
+
+// readLongBulk is readWritten for the answer to a bulk that is too long to be parsed at once. What cannot be read tells nothing.
+func readLongBulk(o *audit.Outcome, answer io.Reader) {
+	var n int64
+	dec := json.NewDecoder(answer)
+	for t, err := dec.Token(); t != "items"; t, err = dec.Token() {
+		if err != nil {
+			return
+		}
 	}
-	return false
+	if t, err := dec.Token(); err != nil || t != json.Delim('[') {
+		return
+	}
+	for dec.More() {
+		var item map[string]struct {
+			Result string `json:"result"`
+			Error  *struct {
+				Type string `json:"type"`
+			} `json:"error"`
+		}
+		if dec.Decode(&item) != nil {
+			return
+		}
+		for _, r := range item {
+			if r.Error == nil {
+				if changed(r.Result) {
+					n++
+				}
+			} else if o.Failed++; o.ErrorType == "" {
+				o.ErrorType = r.Error.Type
+			}
+		}
+	}
+	o.Documents = &n
 }
 
 // readShown counts what a read found, and the documents that its answer shows.

@@ -132,16 +132,19 @@ func (x *exchange) readAll(body io.Reader, limit int64) ([]byte, error) {
 	if n := x.r.ContentLength; n > 0 && n < bufferFrom {
 		buf.Grow(int(n) + bytes.MinRead)
 	}
-	held := int64(0)
+	read, held := int64(0), int64(0)
 	for {
 		n, err := io.CopyN(&buf, body, bufferFrom)
-		if held+n > 0 && (held > 0 || n == bufferFrom) {
-			held += n
-			x.w.held += n
-			if x.g.inFlight.Add(n) > x.g.MaxInFlight {
+		if read += n; read >= bufferFrom && read > held {
+			// What the client says it will send is counted, and kept in one piece, as soon as it has begun to send it.
+			more := max(read, min(x.r.ContentLength, limit)) - held
+			held += more
+			x.w.inFlight += more
+			if x.g.inFlight.Add(more) > x.g.MaxInFlight {
 				return nil, rest.Errorf(http.StatusTooManyRequests, "circuit_breaking_exception",
 					"[parent] Data too large, data for [<http_request>] would be larger than the limit of [%d]", x.g.MaxInFlight)
 			}
+			buf.Grow(int(held-read) + bytes.MinRead)
 		}
 		if int64(buf.Len()) > limit {
 			return nil, tooLarge(limit)

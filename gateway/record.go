@@ -137,7 +137,7 @@ func (x *exchange) noteAction(t target, d authz.Decision) {
 			x.noteItems(c, a)
 			continue
 		}
-		if x.policy.WantsTransport(c, x.principal.Name, string(a.Name), a.Request) {
+		if !a.Continued && x.policy.WantsTransport(c, x.principal.Name, string(a.Name), a.Request) {
 			e := x.actionEvent(c, a)
 			e.Body = x.actionBody(a)
 			x.note(e)

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -15,6 +17,9 @@ import (
 // the last bytes never leave before the events that tell of the whole.
 const holdBack = 64 << 10
 
+// pieceBytes is how large the pieces are in which a large answer is kept.
+const pieceBytes = 1 << 20
+
 // writeTimeout is how long one write to a client may take.
 const writeTimeout = time.Minute
 
@@ -25,12 +30,14 @@ type response struct {
 	x *exchange
 
 	status int
+	full   [][]byte // what comes before buf, of a large answer that nobody reads
 	buf    []byte
 	// whole keeps the answer until the handler has returned, because its events are known only then.
-	whole bool
-	sent  bool
-	err   error // of recording; once set, nothing more leaves
-	held  int64 // bytes counted as in flight
+	whole    bool
+	read     bool // whether somebody reads the whole answer: it is in one piece then
+	sent     bool
+	err      error // of recording; once set, nothing more leaves
+	inFlight int64 // bytes of the request's body
 
 	in, out int64  // bytes of the bodies that came from and went to the connection
 	gone    bool   // the connection took no more
@@ -39,7 +46,7 @@ type response struct {
 
 // WriteHeader keeps the status until the first byte may leave.
 func (w *response) WriteHeader(status int) {
-	if status >= http.StatusOK && len(w.buf) == 0 && !w.sent {
+	if status >= http.StatusOK && len(w.buf) == 0 && w.full == nil && !w.sent {
 		w.status = status
 	}
 }
@@ -48,6 +55,10 @@ func (w *response) WriteHeader(status int) {
 func (w *response) Write(p []byte) (int, error) {
 	if w.err != nil {
 		return 0, w.err
+	}
+	if w.whole && !w.read && len(w.buf) >= pieceBytes {
+		// A buffer that grows is copied again and again, and needs more than twice its size.
+		w.full, w.buf = append(w.full, w.buf), nil
 	}
 	if w.whole || len(w.buf)+len(p) <= holdBack {
 		w.buf = append(w.buf, p...)
@@ -100,7 +111,7 @@ func (w *response) reset() bool {
 	if w.sent {
 		return false
 	}
-	w.buf, w.status = w.buf[:0], http.StatusOK
+	w.full, w.buf, w.status = nil, w.buf[:0], http.StatusOK
 	h := w.Header()
 	h.Del("Content-Length")
 	h.Del("Content-Type")
@@ -128,12 +139,18 @@ func (w *response) end() {
 	w.pack()
 	if !w.sent {
 		if w.Header().Get("Content-Length") == "" && bodyAllowed(w.status) && (len(w.buf) > 0 || w.x.r.Method != http.MethodHead) {
-			w.Header().Set("Content-Length", strconv.Itoa(len(w.buf)))
+			w.Header().Set("Content-Length", strconv.Itoa(w.held()))
 		}
 		w.sent = true
 		w.ResponseWriter.WriteHeader(w.status)
 	}
 	// The client may have gone; what it asked for is done and recorded.
+	for i, piece := range w.full {
+		if w.send(piece) != nil {
+			return
+		}
+		w.full[i] = nil
+	}
 	_ = w.send(w.buf)
 }
 
@@ -143,6 +160,24 @@ func (w *response) pack() {
 		// As it is, the answer is whole.
 		w.x.g.Log.ErrorContext(w.x.ctx, "answer not compressed", "request_id", w.x.id(), "error", err)
 	}
+}
+
+// reader reads what of the answer has not been sent.
+func (w *response) reader() io.Reader {
+	pieces := make([]io.Reader, 0, len(w.full)+1)
+	for _, p := range append(slices.Clip(w.full), w.buf) {
+		pieces = append(pieces, bytes.NewReader(p))
+	}
+	return io.MultiReader(pieces...)
+}
+
+// held is how many bytes of the answer have not been sent.
+func (w *response) held() int {
+	n := len(w.buf)
+	for _, piece := range w.full {
+		n += len(piece)
+	}
+	return n
 }
 
 func bodyAllowed(status int) bool {
@@ -181,7 +216,7 @@ func (x *exchange) logFailure(err error) {
 
 // finish ends the exchange: what it held is given back, and those who count are told.
 func (x *exchange) finish() {
-	x.g.inFlight.Add(-x.w.held)
+	x.g.inFlight.Add(-x.w.inFlight)
 	if x.recording != nil {
 		<-x.recording //nolint:errcheck // a panic went past it; nobody is left to tell
 	}

@@ -19,6 +19,23 @@ func Answer(w http.ResponseWriter, r *http.Request, status int, v any) {
 	write(w, status, contentType, body)
 }
 
+// AnswerParts is Answer for JSON that comes in pieces because it is large. Each is let go of once it is written, unless the
+// request asks for something that needs the whole.
+func AnswerParts(w http.ResponseWriter, r *http.Request, status int, parts [][]byte) {
+	if c := FromContext(r.Context()); c != nil && (c.Query.Has("filter_path") || c.Query.Has("format") || c.Query.Has("pretty")) {
+		Answer(w, r, status, json.RawMessage(bytes.Join(parts, nil)))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	w.WriteHeader(status)
+	for i, part := range parts {
+		if _, err := w.Write(part); err != nil {
+			return // the client has gone, or the gateway refuses the answer and tells why itself
+		}
+		parts[i] = nil
+	}
+}
+
 // AnswerError writes an error like [WriteError] but heeds pretty. The filter does not apply to errors, as in OpenSearch.
 func AnswerError(w http.ResponseWriter, r *http.Request, err error) {
 	c := FromContext(r.Context())

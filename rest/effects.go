@@ -25,8 +25,12 @@ type Action struct {
 	Body  json.RawMessage
 	// Internal marks the hop to the cluster manager that carries transport headers in the original (auto mapping).
 	Internal bool
-	// Items are the parts of a shard-level bulk. Their actions decide which privileges are needed beyond Name.
-	Items []Item
+	// Items are the parts of a shard-level bulk, and ItemOps the kinds of all its items. A large one begins several times, each
+	// time with the items that come next: all but the first are Continued. The kinds decide which privileges are needed beyond
+	// Name; they are the same every time, and so is the decision.
+	Items     []Item
+	ItemOps   []string
+	Continued bool
 	// Quiet marks what is judged beside the action that is recorded, such as the creation of a clone's target: OpenSearch makes
 	// no event of it, and it becomes one only if it is refused. See compat/scenarios/audit/04a-index-event-default.json.
 	Quiet bool
@@ -86,27 +90,23 @@ type Effects struct {
 	Deny func(Action) error
 	// Watches tells what is wanted for a concrete index. Nil wants nothing.
 	Watches func(index string) Watch
+	// Take takes over the writes noted so far whenever there are many, so that they do not pile up. Nil lets them.
+	Take func([]Write)
 
-	mu      sync.Mutex
-	actions []Action
-	writes  []Write
+	mu     sync.Mutex
+	writes []Write
 }
 
-// Begin asks whether the action may run and notes it if so. On an error the handler must not run it, and must answer with
-// the error: for the whole request, or for the items that the action covers.
+// ManyWrites is how many writes are noted before they are taken.
+const ManyWrites = 10_000
+
+// Begin asks whether the action may run. On an error the handler must not run it, and must answer with the error: for the
+// whole request, or for the items that the action covers.
 func (e *Effects) Begin(a Action) error {
-	if e == nil {
+	if e == nil || e.Allow == nil {
 		return nil
 	}
-	if e.Allow != nil {
-		if err := e.Allow(a); err != nil {
-			return err
-		}
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.actions = append(e.actions, a)
-	return nil
+	return e.Allow(a)
 }
 
 // Denied notes the refusal of an action that the caller's privileges alone would allow, such as reading on in another user's
@@ -132,19 +132,22 @@ func (e *Effects) Wrote(w Write) {
 		return
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.writes = append(e.writes, w)
+	var many []Write
+	if e.Take != nil && len(e.writes) >= ManyWrites {
+		many, e.writes = e.writes, nil
+	}
+	e.mu.Unlock()
+	if many != nil {
+		e.Take(many)
+	}
 }
 
-// Actions returns the actions that were allowed to run, in their order.
-func (e *Effects) Actions() []Action {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.actions
-}
-
-// Writes returns the noted writes, in their order.
+// Writes returns the noted writes that were not taken, in their order.
 func (e *Effects) Writes() []Write {
+	if e == nil {
+		return nil
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.writes

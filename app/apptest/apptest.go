@@ -38,6 +38,7 @@ type Server struct {
 	Config config.Config
 
 	t      testing.TB
+	open   Open
 	app    *app.Server
 	client *http.Client
 	cancel context.CancelFunc
@@ -64,12 +65,21 @@ func Config(t testing.TB) config.Config {
 // configuration first.
 func Start(t testing.TB, change func(*config.Config)) *Server {
 	t.Helper()
+	return StartWith(t, app.New, change)
+}
+
+// Open makes a server, as [app.New] does.
+type Open func(context.Context, config.Config, *slog.Logger) (*app.Server, error)
+
+// StartWith is Start for a server that is made in another way.
+func StartWith(t testing.TB, open Open, change func(*config.Config)) *Server {
+	t.Helper()
 	cfg := Config(t)
 	if change != nil {
 		change(&cfg)
 	}
 	Prepare(t, cfg)
-	s := &Server{Config: cfg, t: t}
+	s := &Server{Config: cfg, t: t, open: open}
 	s.start()
 	t.Cleanup(s.Stop)
 	return s
@@ -108,7 +118,7 @@ func Hash(t testing.TB, password string) string {
 func (s *Server) start() {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	server, err := app.New(ctx, s.Config, slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	server, err := s.open(ctx, s.Config, slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		cancel()
 		s.t.Fatal(err)
