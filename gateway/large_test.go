@@ -192,7 +192,7 @@ func TestOutcomeOfALongBulk(t *testing.T) {
 		t.Fatalf("outcomes: %v in %v", list, w.steps)
 	}
 	n := int64(60_000)
-	want := &audit.Outcome{Status: 200, Documents: &n, Failed: n, ErrorType: "x", RequestBytes: 24, ResponseBytes: int64(rec.Body.Len())}
+	want := &audit.Outcome{Status: 200, Documents: &n, Failed: n, ErrorType: "x", RequestBytes: 23, ResponseBytes: int64(rec.Body.Len())}
 	if diff := cmp.Diff(want, list[0].Outcome, cmpopts.IgnoreFields(audit.Outcome{}, "Took")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -162,7 +162,9 @@ func readWritten(o *audit.Outcome, v *fastjson.Value) {
 
 func wrote(v *fastjson.Value) bool { return changed(string(v.GetStringBytes("result"))) }
 
-func changed(result string) bool { return result == "created" || result == "updated" || result == "deleted" }
+func changed(result string) bool {
+	return result == "created" || result == "updated" || result == "deleted"
+}
 
 // readLongBulk is readWritten for the answer to a bulk that is too long to be parsed at once. What cannot be read tells nothing.
 func readLongBulk(o *audit.Outcome, answer io.Reader) {
