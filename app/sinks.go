@@ -129,13 +129,21 @@ func (s *Server) attachSinks() error {
 			return fmt.Errorf("audit.sinks.%s: %w", c.Name, err)
 		}
 		err = s.trail.Attach(s.seams.sink(made), audit.SinkOptions{
-			BatchEntries: c.BatchEvents, Categories: categories, SkipWhenFull: c.OnFull == "skip",
+			BatchEntries: c.BatchEvents, BatchBytes: batchBytes(c), Categories: categories, SkipWhenFull: c.OnFull == "skip",
 		})
 		if err != nil {
 			return errors.Join(err, made.Close())
 		}
 	}
 	return nil
+}
+
+// batchBytes is what a place takes at once, unless it was told otherwise; 0 means the default. A Kafka broker takes 1 MiB.
+func batchBytes(c config.Sink) int {
+	if c.Type == "kafka" {
+		return 900 << 10
+	}
+	return 0
 }
 
 func (s *Server) newSink(c config.Sink) (audit.Sink, error) {

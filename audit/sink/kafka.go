@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -36,6 +37,7 @@ type Kafka struct {
 	o      KafkaOptions
 	auth   sasl.Mechanism
 	client *kgo.Client
+	hangUp func() // closes the client, once
 }
 
 // maxKafkaBatch is above the largest event in any format; what a broker takes is its own to say.
@@ -71,7 +73,7 @@ func (s *Kafka) Name() string { return s.o.Name }
 // Close implements [audit.Sink].
 func (s *Kafka) Close() error {
 	if s.client != nil {
-		s.client.Close()
+		s.hangUp()
 		s.client = nil
 	}
 	return nil
@@ -91,7 +93,7 @@ func (s *Kafka) produce(ctx context.Context, batch []audit.Entry) error {
 		if err != nil {
 			return fmt.Errorf("kafka: %w", err)
 		}
-		s.client = c
+		s.client, s.hangUp = c, sync.OnceFunc(c.Close)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
@@ -99,7 +101,10 @@ func (s *Kafka) produce(ctx context.Context, batch []audit.Entry) error {
 	for i, e := range batch {
 		records[i] = &kgo.Record{Key: []byte(e.ID), Value: e.Doc, Timestamp: e.Time}
 	}
+	// A client that waits for a broker to come back looks at the context too late.
+	stop := context.AfterFunc(ctx, s.hangUp)
 	err := s.client.ProduceSync(ctx, records...).FirstErr()
+	stop()
 	if err == nil {
 		return nil
 	}
@@ -108,7 +113,7 @@ func (s *Kafka) produce(ctx context.Context, batch []audit.Entry) error {
 	if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) || errors.Is(err, kerr.InvalidRecord) {
 		return &refusedError{"the broker answered " + err.Error()}
 	}
-	return fmt.Errorf("kafka: %w", err)
+	return fmt.Errorf("kafka: %w", errors.Join(context.Cause(ctx), err))
 }
 
 func (s *Kafka) connect() (*kgo.Client, error) {
@@ -118,6 +123,8 @@ func (s *Kafka) connect() (*kgo.Client, error) {
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(maxKafkaBatch),
 		kgo.ProduceRequestTimeout(s.o.Timeout), kgo.DialTimeout(s.o.Timeout),
 		kgo.RetryTimeout(s.o.Timeout), kgo.AllowIdempotentProduceCancellation(),
+		// A topic that is missing is to be told at once: the batch comes again anyway.
+		kgo.UnknownTopicRetries(0),
 	}
 	if s.o.TLS != nil {
 		o = append(o, kgo.DialTLSConfig(s.o.TLS))

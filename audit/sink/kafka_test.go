@@ -2,7 +2,12 @@ package sink
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"net"
+	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -93,7 +98,7 @@ func refuse(c *kfake.Cluster, code *kerr.Error, when func(*kmsg.ProduceRequest) 
 
 func TestKafkaConforms(t *testing.T) {
 	sinktest.Run(t, func(t *testing.T) sinktest.Harness {
-		c := newBroker(t)
+		c := newBroker(t, kfake.BrokerConfigs(map[string]string{"message.max.bytes": "33554432"}))
 		broken := make(chan bool, 1)
 		broken <- false
 		refuse(c, kerr.ClusterAuthorizationFailed, func(*kmsg.ProduceRequest) bool {
@@ -172,5 +177,111 @@ func TestKafkaBrokerThatIsAwayFailsInTime(t *testing.T) {
 	c.Close()
 	if err := s.Write(t.Context(), sinktest.Entries(1, 1)); err == nil {
 		t.Error("a batch was delivered to nobody")
+	}
+}
+
+// portOf is where a broker listens.
+func portOf(t *testing.T, c *kfake.Cluster) int {
+	t.Helper()
+	_, text, err := net.SplitHostPort(c.ListenAddrs()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+func TestKafkaBrokerThatComesBackGetsWhatItMissed(t *testing.T) {
+	c := newBroker(t)
+	s := newKafka(t, c, KafkaOptions{Timeout: 2 * time.Second})
+	defer s.Close()
+	sink := WithFormat(s, Native)
+	if err := sink.Write(t.Context(), sinktest.Entries(1, 2)); err != nil {
+		t.Fatal(err)
+	}
+	port := portOf(t, c)
+	c.Close()
+	if err := sink.Write(t.Context(), sinktest.Entries(3, 2)); err == nil {
+		t.Fatal("events were delivered to a broker that is away")
+	}
+	back := newBroker(t, kfake.Ports(port))
+	if err := sink.Write(t.Context(), sinktest.Entries(3, 2)); err != nil {
+		t.Fatal(err)
+	}
+	if got := consume(t, back); len(got) != 2 || got[0].ID != "run-000003" {
+		t.Errorf("got %v, want the two events", got)
+	}
+}
+
+func TestKafkaWaitsForATopicThatIsMissing(t *testing.T) {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	s := newKafka(t, c, KafkaOptions{Timeout: 20 * time.Second})
+	defer s.Close()
+	sink := WithFormat(s, Native)
+	batch := sinktest.Entries(1, 2)
+	err = sink.Write(t.Context(), batch)
+	if _, rejected := errors.AsType[*audit.RejectedError](err); err == nil || rejected || !strings.Contains(err.Error(), "UNKNOWN_TOPIC") {
+		t.Fatalf("got %v, want an error that names the topic's absence and makes the batch come again", err)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	req, topic := kmsg.NewPtrCreateTopicsRequest(), kmsg.NewCreateTopicsRequestTopic()
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = "audit", 1, 1
+	req.Topics = append(req.Topics, topic)
+	if _, err := req.RequestWith(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	if err := sink.Write(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	if got := consume(t, c); len(got) != 2 {
+		t.Errorf("got %v, want the two events", got)
+	}
+}
+
+func TestKafkaOverTLS(t *testing.T) {
+	authority := httptest.NewTLSServer(nil) // for its certificate
+	authority.Close()
+	c := newBroker(t, kfake.TLS(&tls.Config{Certificates: authority.TLS.Certificates}), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "vigil", "right"))
+	pool := x509.NewCertPool()
+	pool.AddCert(authority.Certificate())
+	for _, trusted := range []bool{true, false} {
+		config := &tls.Config{MinVersion: tls.VersionTLS12}
+		if trusted {
+			config.RootCAs = pool
+		}
+		s := newKafka(t, c, KafkaOptions{TLS: config, SASL: "scram-sha-512", Username: "vigil", Password: "right", Timeout: 2 * time.Second})
+		if err := WithFormat(s, Native).Write(t.Context(), sinktest.Entries(1, 1)); (err == nil) != trusted {
+			t.Errorf("got %v from a broker with a certificate that is trusted %t", err, trusted)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestKafkaStopsWithItsContext hangs if a client that waits for its broker does not look at the context.
+func TestKafkaStopsWithItsContext(t *testing.T) {
+	c := newBroker(t)
+	s := newKafka(t, c, KafkaOptions{Timeout: time.Hour})
+	defer s.Close()
+	if err := s.Write(t.Context(), sinktest.Entries(1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := s.Write(ctx, sinktest.Entries(2, 1)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want the context's end", err)
 	}
 }

@@ -46,6 +46,10 @@ func Run(t *testing.T, start func(t *testing.T) Harness) {
 		"rejects a batch of one":                  rejectsOne,
 		"stops when its context ends":             stops,
 		"takes large and strange events":          large,
+		"takes an event of 24 MiB":                largest,
+		"takes any text":                          texts,
+		"takes events of any age":                 aged,
+		"takes a replay beside new events":        replayed,
 		"leaves the entries as they are":          harmless,
 		"has a name that can be part of a path":   named,
 		"delivers what came after a rejected one": continues,
@@ -70,7 +74,10 @@ func Entries(first uint64, n int) []audit.Entry {
 }
 
 func entry(seq uint64, body string) audit.Entry {
-	at := time.Date(2026, 11, 21, 23, 59, 59, 0, time.UTC).Add(time.Duration(seq) * 100 * time.Millisecond)
+	return entryAt(seq, time.Date(2026, 11, 21, 23, 59, 59, 0, time.UTC).Add(time.Duration(seq)*100*time.Millisecond), body)
+}
+
+func entryAt(seq uint64, at time.Time, body string) audit.Entry {
 	e := audit.Event{Time: at, Category: audit.FailedLogin, Layer: audit.LayerREST, EffectiveUser: fmt.Sprintf("user-%d", seq)}
 	if body != "" {
 		e.Body = &body
@@ -195,6 +202,72 @@ func large(t *testing.T, h Harness) {
 	}
 	write(t, h, batch)
 	want(t, h, batch...)
+}
+
+// largest is as much as audit.max_body_bytes lets into an event.
+func largest(t *testing.T, h Harness) {
+	batch := []audit.Entry{entry(1, ""), entry(2, strings.Repeat("0123456789abcde\n", 24<<20/16-1<<10)), entry(3, "")}
+	write(t, h, batch[:1])
+	write(t, h, batch[1:])
+	got := h.Delivered()
+	if len(got) != len(batch) {
+		t.Fatalf("got %d events, want %d", len(got), len(batch))
+	}
+	for i, d := range got {
+		if d.ID != batch[i].ID || d.Doc != string(batch[i].Doc) {
+			t.Errorf("event %d came with %d bytes instead of %d", i+1, len(d.Doc), len(batch[i].Doc))
+		}
+	}
+}
+
+func texts(t *testing.T, h Harness) {
+	var batch []audit.Entry
+	for i, text := range []string{
+		"\ufeffBOM", "nul \x00 and \x1f", "\u2028\u2029", "𝕏 😀 👩‍👩‍👧", "e\u0301\u0301\u0301", "\u202eright to left\u202c", "\uffff\ufffe\U0010ffff",
+		"not UTF-8: \xff\xfe", `\ud800`, `<script>&amp;</script>`, "\r\n{\"create\":{}}\r\n", `]"\=`, "%s %d %", strings.Repeat("\"", 5000), "",
+	} {
+		batch = append(batch, entry(uint64(i+1), text))
+	}
+	write(t, h, batch)
+	want(t, h, batch...)
+}
+
+// aged are events that waited for a sink that was down, and those of clocks that are wrong.
+func aged(t *testing.T, h Harness) {
+	var batch []audit.Entry
+	now := time.Now()
+	for i, at := range []time.Time{
+		now.Add(-40 * 24 * time.Hour), now, now.Add(-time.Hour), now.Add(48 * time.Hour), time.Unix(0, 0), time.Date(2099, 12, 31, 23, 59, 59, 0, time.UTC),
+	} {
+		batch = append(batch, entryAt(uint64(i+1), at, ""))
+	}
+	write(t, h, batch)
+	want(t, h, batch...)
+}
+
+// replayed gives a sink again what it has, and what it never had, between new events.
+func replayed(t *testing.T, h Harness) {
+	batch := Entries(1, 30)
+	write(t, h, batch[10:20])
+	old := Entries(1, 15)
+	for i := range old {
+		old[i].Again = true
+	}
+	write(t, h, old)
+	write(t, h, batch[20:])
+	times := map[string]int{}
+	for _, d := range h.Delivered() {
+		times[d.ID]++
+	}
+	for i, e := range batch {
+		most := 1
+		if !h.Once && i >= 10 && i < 15 {
+			most = 2
+		}
+		if n := times[e.ID]; n < 1 || n > most {
+			t.Errorf("event %s is there %d times", e.ID, n)
+		}
+	}
 }
 
 func harmless(t *testing.T, h Harness) {
