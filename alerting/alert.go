@@ -71,6 +71,8 @@ type Alert struct {
 	Clusters []string
 	// MonitorUser is who may see the alert where backend roles decide.
 	MonitorUser *User
+	// comments are the newest that people wrote, for messages.
+	comments []Comment
 	// seq names the stored document for the next conditional write; nil for one that is not stored.
 	seq *Version
 	// index is where it is stored.

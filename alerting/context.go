@@ -146,11 +146,13 @@ func (a *Alert) forTemplate() any {
 		"id": a.ID, "version": a.Version, "state": string(a.State), "severity": a.Severity,
 		"start_time": millisOrNil(a.StartTime), "end_time": millisOrNil(a.EndTime),
 		"acknowledged_time": millisOrNil(a.AcknowledgedTime), "last_notification_time": millisOrNil(a.LastNotification),
-		"error_message": orNil(a.ErrorMessage), "execution_id": a.ExecutionID, "workflow_id": "", "workflow_name": "",
+		"error_message": orNil(a.ErrorMessage), "execution_id": a.ExecutionID, "workflow_id": a.WorkflowID, "workflow_name": a.WorkflowName,
+		"associated_alert_ids": anyList(a.AssociatedAlerts), "clusters": strings.Join(a.Clusters, ","),
 	}
 	if b := a.Bucket; b != nil {
 		out["bucket_keys"], out["parent_bucket_path"] = strings.Join(b.Keys, ","), b.Parent
 	}
+	out["comments"] = commentsForTemplate(a.comments)
 	return out
 }
 

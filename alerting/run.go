@@ -210,6 +210,7 @@ func (r *Runner) loadAlerts(ctx context.Context, e *Evaluation) error {
 		return fmt.Errorf("load alerts of monitor %s: %w", e.Monitor.ID, err)
 	}
 	e.Alerts = alerts
+	r.loadComments(ctx, e)
 	for i := range alerts {
 		if len(alerts[i].Owed) > 0 {
 			r.retry.add(&alerts[i])

@@ -24,14 +24,22 @@ type Settings struct {
 	// MaxActionable is how many alerts of a run have messages of their own, -1 for any number.
 	MaxActionable int
 	InputTimeout  time.Duration
+	// Comments switches comments on alerts on.
+	Comments bool
+	// MaxCommentLength is in characters, MaxComments per alert. CommentsPerMessage is how many of them messages can show.
+	MaxCommentLength, MaxComments, CommentsPerMessage int
 }
 
 // DefaultSettings are those of a cluster where nobody changed any.
 func DefaultSettings() Settings {
 	return Settings{
 		MaxMonitors: 1000, MaxTriggers: defaultTriggers, MaxThrottle: maxThrottle, MaxActionable: maxActionable, InputTimeout: 30 * time.Second,
+		MaxCommentLength: 2000, MaxComments: 500, CommentsPerMessage: 3,
 	}
 }
+
+// maxCommentSize is the most characters that settings can allow a comment.
+const maxCommentSize = 100_000
 
 // settingsAge is how long settings are believed.
 const settingsAge = time.Second
@@ -87,6 +95,9 @@ func (s *Store) readSettings(ctx context.Context) (Settings, error) {
 }
 
 func (s *Settings) apply(get func(name string) (string, bool)) {
+	if v, ok := get("comments_enabled"); ok {
+		s.Comments = v == "true"
+	}
 	if v, ok := get("filter_by_backend_roles"); ok {
 		// What is neither must not open what somebody meant to close.
 		s.FilterByBackendRoles = v != "false"
@@ -107,6 +118,9 @@ func (s *Settings) apply(get func(name string) (string, bool)) {
 	}
 	number("monitor.max_monitors", &s.MaxMonitors, 0, 1_000_000)
 	number("monitor.max_triggers", &s.MaxTriggers, 0, maxTriggers)
+	number("max_comment_character_length", &s.MaxCommentLength, 0, maxCommentSize)
+	number("max_comments_per_alert", &s.MaxComments, 0, pageSize)
+	number("max_comments_per_notification", &s.CommentsPerMessage, 0, pageSize)
 	number("max_actionable_alert_count", &s.MaxActionable, -1, maxSelected)
 	span("action_throttle_max_value", &s.MaxThrottle, maxThrottle)
 	span("input_timeout", &s.InputTimeout, time.Hour)

@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ type Indices struct {
 	History  string // prefix of the daily indices of ended alerts
 	Channels string // destinations in the notifications plugin's form
 	Findings string // prefix of the daily indices of findings
+	Comments string // prefix of the daily indices of comments
 }
 
 // DefaultIndices are the original names.
@@ -28,11 +30,12 @@ func DefaultIndices() Indices {
 		History:  ".opendistro-alerting-alert-history-",
 		Channels: ".opensearch-notifications-config",
 		Findings: ".opensearch-alerting-finding-history-",
+		Comments: ".opensearch-alerting-comments-history-",
 	}
 }
 
-// all are the patterns of live and ended alerts together. The first is one, too: ended alerts can be there without live ones.
-func (n Indices) all() []string { return []string{n.Alerts + "*", n.History + "*"} }
+// all is the pattern of live and ended alerts together.
+func (n Indices) all() []string { return []string{n.Alerts, n.History + "*"} }
 
 // Sealer keeps the secrets of destinations from whoever reads the index.
 type Sealer interface {
@@ -69,6 +72,7 @@ func NewStore(o StoreOptions) *Store {
 	if o.Indices == (Indices{}) {
 		o.Indices = DefaultIndices()
 	}
+	o.Indices.Comments = cmp.Or(o.Indices.Comments, DefaultIndices().Comments)
 	return &Store{o: o, c: o.Client, ix: o.Indices, ensured: map[string]bool{}}
 }
 
@@ -104,6 +108,8 @@ func (s *Store) write(ctx context.Context, index, id string, doc json.RawMessage
 		body = channelMapping
 	case strings.HasPrefix(index, s.ix.Findings):
 		body = findingMapping
+	case strings.HasPrefix(index, s.ix.Comments):
+		body = commentMapping
 	default:
 		body = alertMapping
 	}

@@ -262,6 +262,22 @@ func (q AlertQuery) body() map[string]any {
 	}
 }
 
+// maxVisible bounds the alerts by which comments are filtered.
+const maxVisible = 50_000
+
+// AlertIDs returns the ids of the alerts whose monitors' authors have one of the backend roles.
+func (s *Store) AlertIDs(ctx context.Context, roles []string) ([]string, error) {
+	ids := []string{}
+	query := map[string]any{"terms": map[string]any{"monitor_user.backend_roles.keyword": roles}}
+	err := s.scan(ctx, s.ix.all(), query, "id", func(d cluster.Doc) error {
+		if ids = append(ids, d.ID); len(ids) > maxVisible {
+			return errorf(BadArgument, "more than %d alerts: comments cannot be filtered by backend roles", maxVisible)
+		}
+		return nil
+	})
+	return ids, err
+}
+
 // AckFailure says why an alert was not acknowledged.
 type AckFailure struct{ ID, Reason string }
 

@@ -182,6 +182,13 @@ func (r *Runner) runWorkflow(ctx context.Context, e *Evaluation, dry bool) (RunR
 }
 
 func (r *Runner) runDelegates(ctx context.Context, e *Evaluation, res *WorkflowResult, dry bool) error {
+	dry = dry || e.Monitor.ID == "" // what a workflow that is not stored had its monitors store, nobody could find
+	if !dry {
+		// Ended alerts alone would not be found.
+		if err := r.o.Store.ensure(ctx, r.o.Store.ix.Alerts, json.RawMessage(alertMapping)); err != nil {
+			return err
+		}
+	}
 	monitors, err := r.o.Store.DelegatesOf(ctx, e.Monitor)
 	if err != nil {
 		return err
@@ -201,8 +208,7 @@ func (r *Runner) runDelegates(ctx context.Context, e *Evaluation, res *WorkflowR
 				}
 			}
 		}
-		// What a workflow that is not stored had its monitors store, nobody could find.
-		run, err := r.Run(ctx, Request{Monitor: m, Cause: e.Cause, PeriodEnd: e.PeriodEnd, DryRun: dry || e.Monitor.ID == "", part: p})
+		run, err := r.Run(ctx, Request{Monitor: m, Cause: e.Cause, PeriodEnd: e.PeriodEnd, DryRun: dry, part: p})
 		if err != nil {
 			return fmt.Errorf("monitor %s: %w", m.ID, err)
 		}

@@ -22,28 +22,28 @@ func TestWorkflowsRefused(t *testing.T) {
 		many = append(many, `{"order":`+string(encode(i+1))+`,"monitor_id":"m`+string(encode(i))+`"}`)
 	}
 	good := delegates(`{"order":1,"monitor_id":"a"}`)
-	for body, want := range map[string]string{
-		delegates(``): "Validation Failed: 1: Delegates list can not be empty.;",
-		strings.Replace(good, `"inputs":[`, `"inputs":[{"composite_input":{"sequence":{"delegates":[]}}},`, 1): "Validation Failed: 1: Input list can contain only one element.;",
-		`{"name":"w","schedule":{"period":{"interval":1,"unit":"MINUTES"}}}`:                                   "Validation Failed: 1: Input list can not be empty.;",
-		strings.Replace(good, "composite_input", "search", 1):                                                  "Unexpected input type when reading Input",
-		strings.Replace(good, `"name":"w"`, `"workflow_type":"loop","name":"w"`, 1):                            "Workflow type should be one of [composite]",
-		strings.Replace(good, `"name":"w",`, ``, 1):                                                            "Workflow name is null",
-		`{"name":"w","inputs":[]}`: "Workflow schedule is null",
-		strings.Replace(good, `"name":"w"`, `"triggers":[{"query_level_trigger":{"name":"q"}}],"name":"w"`, 1):                                                                        "Incompatible trigger [q] for workflow. ",
-		strings.Replace(good, `"name":"w"`, `"triggers":[{"chained_alert_trigger":{"name":"q"}}],"name":"w"`, 1):                                                                      "Trigger severity is null",
-		strings.Replace(good, `"name":"w"`, `"triggers":[{"chained_alert_trigger":{"name":"q","severity":"1","condition":{"script":{"source":"x","lang":"groovy"}}}}],"name":"w"`, 1): "Invalid script language. Allowed languages are [painless]",
-		delegates(strings.Join(many, ",")):                                                                                      "Validation Failed: 1: Delegates list can not be larger then 25.;",
-		delegates(`{"order":0,"monitor_id":"a"}`):                                                                               "Invalid delgate order",
-		delegates(`{"order":1,"monitor_id":"a b"}`):                                                                             "Invalid characters in id",
-		delegates(`{"order":1}`):                                                                                                "Invalid characters in id",
-		delegates(`{"order":1,"monitor_id":"a"},{"order":1,"monitor_id":"a"}`):                                                  "Validation Failed: 1: Duplicate delegates not allowed;2: Sequence ordering of delegate monitor shouldn't contain duplicate order values;",
-		delegates(`{"order":1,"monitor_id":"a","chained_monitor_findings":{}}`):                                                 "at least one of fields, 'monitorIds' and 'monitorId' should be provided",
-		delegates(`{"order":1,"monitor_id":"a","chained_monitor_findings":{"monitor_id":"b"}}`):                                 "Validation Failed: 1: Chained Findings Monitor b doesn't exist in sequence;",
-		delegates(`{"order":1,"monitor_id":"a","chained_monitor_findings":{"monitor_ids":["b"]}},{"order":2,"monitor_id":"b"}`): "Validation Failed: 1: Chained Findings Monitor b should be executed before monitor a;",
+	for _, tt := range []struct{ body, want string }{
+		{delegates(``), "Validation Failed: 1: Delegates list can not be empty.;"},
+		{strings.Replace(good, `"inputs":[`, `"inputs":[{"composite_input":{"sequence":{"delegates":[]}}},`, 1), "Validation Failed: 1: Input list can contain only one element.;"},
+		{`{"name":"w","schedule":{"period":{"interval":1,"unit":"MINUTES"}}}`, "Validation Failed: 1: Input list can not be empty.;"},
+		{strings.Replace(good, "composite_input", "search", 1), "Unexpected input type when reading Input"},
+		{strings.Replace(good, `"name":"w"`, `"workflow_type":"loop","name":"w"`, 1), "Workflow type should be one of [composite]"},
+		{strings.Replace(good, `"name":"w",`, ``, 1), "Workflow name is null"},
+		{`{"name":"w","inputs":[]}`, "Workflow schedule is null"},
+		{strings.Replace(good, `"name":"w"`, `"triggers":[{"query_level_trigger":{"name":"q"}}],"name":"w"`, 1), "Incompatible trigger [q] for workflow. "},
+		{strings.Replace(good, `"name":"w"`, `"triggers":[{"chained_alert_trigger":{"name":"q"}}],"name":"w"`, 1), "Trigger severity is null"},
+		{strings.Replace(good, `"name":"w"`, `"triggers":[{"chained_alert_trigger":{"name":"q","severity":"1","condition":{"script":{"source":"x","lang":"groovy"}}}}],"name":"w"`, 1), "Invalid script language. Allowed languages are [painless]"},
+		{delegates(strings.Join(many, ",")), "Validation Failed: 1: Delegates list can not be larger then 25.;"},
+		{delegates(`{"order":0,"monitor_id":"a"}`), "Invalid delgate order"},
+		{delegates(`{"order":1,"monitor_id":"a b"}`), "Invalid characters in id"},
+		{delegates(`{"order":1}`), "Invalid characters in id"},
+		{delegates(`{"order":1,"monitor_id":"a"},{"order":1,"monitor_id":"a"}`), "Validation Failed: 1: Duplicate delegates not allowed;2: Sequence ordering of delegate monitor shouldn't contain duplicate order values;"},
+		{delegates(`{"order":1,"monitor_id":"a","chained_monitor_findings":{}}`), "at least one of fields, 'monitorIds' and 'monitorId' should be provided"},
+		{delegates(`{"order":1,"monitor_id":"a","chained_monitor_findings":{"monitor_id":"b"}}`), "Validation Failed: 1: Chained Findings Monitor b doesn't exist in sequence;"},
+		{delegates(`{"order":1,"monitor_id":"a","chained_monitor_findings":{"monitor_ids":["b"]}},{"order":2,"monitor_id":"b"}`), "Validation Failed: 1: Chained Findings Monitor b should be executed before monitor a;"},
 	} {
-		if got, err := ParseWorkflow([]byte(body)); err == nil || err.Error() != want {
-			t.Errorf("%s:\ngot  %v, %v\nwant %s", body, got, err, want)
+		if got, err := ParseWorkflow([]byte(tt.body)); err == nil || err.Error() != tt.want {
+			t.Errorf("%s:\ngot  %v, %v\nwant %s", tt.body, got, err, tt.want)
 		}
 	}
 	w, err := ParseWorkflow([]byte(delegates(`{"order":2,"monitor_id":"b","chained_monitor_findings":{"monitor_id":"a"}},{"order":1,"monitor_id":"a"}`)))

@@ -290,6 +290,10 @@ func matches(h hit, q any) bool {
 		body, _ := arg.(map[string]any)
 		switch name {
 		case "match_all":
+		case "ids":
+			if ids, _ := body["values"].([]any); !slices.Contains(ids, any(h.id)) {
+				return false
+			}
 		case "bool":
 			for _, part := range []string{"must", "filter"} {
 				list, _ := body[part].([]any)

@@ -87,7 +87,9 @@ func params(op string) []string {
 		return []string{}
 	case "get_monitor", "get_email_account", "get_email_group":
 		return []string{"version"}
-	case "get_workflow":
+	case "create_comment", "update_comment":
+		return []string{"if_seq_no", "if_primary_term"}
+	case "get_workflow", "delete_comment", "search_comments":
 		return []string{}
 	case "delete_workflow":
 		return []string{"refresh", "deleteDelegateMonitors"}
@@ -174,7 +176,6 @@ func (a *API) destinationRows() []row {
 
 // laterRows came with OpenSearch and have no name of Open Distro.
 func (a *API) laterRows() []row {
-	comments := a.unbuilt("comments")
 	return []row{
 		{"POST", "/workflows", "alerting.create_workflow", opensearch + "workflow/write", "IndexWorkflowRequest", a.createWorkflow},
 		{"PUT", "/workflows/{workflowID}", "alerting.update_workflow", opensearch + "workflow/write", "IndexWorkflowRequest", a.updateWorkflow},
@@ -186,9 +187,10 @@ func (a *API) laterRows() []row {
 		{"GET", "/workflows/alerts", "alerting.get_workflow_alerts", opensearch + "workflow_alerts/get", "GetWorkflowAlertsRequest", a.getWorkflowAlerts},
 		{"POST", "/workflows/{workflowID}/_acknowledge/alerts", "alerting.acknowledge_chained_alerts", opendistro + "chained_alerts/ack", "AcknowledgeChainedAlertRequest", a.acknowledge},
 		{"GET", "/findings/_search", "alerting.search_findings", opensearch + "findings/get", "GetFindingsRequest", a.searchFindings},
-		{"POST PUT", "/comments/{id}", "alerting.index_comment", opensearch + "comments/write", "IndexCommentRequest", comments},
-		{"GET POST", "/comments/_search", "alerting.search_comments", opensearch + "comments/search", "SearchCommentRequest", comments},
-		{"DELETE", "/comments/{id}", "alerting.delete_comment", opensearch + "comments/delete", "DeleteCommentRequest", comments},
+		{"POST", "/comments/{id}", "alerting.create_comment", opensearch + "comments/write", "IndexCommentRequest", a.createComment},
+		{"PUT", "/comments/{id}", "alerting.update_comment", opensearch + "comments/write", "IndexCommentRequest", a.updateComment},
+		{"GET POST", "/comments/_search", "alerting.search_comments", opensearch + "comments/search", "SearchCommentRequest", a.searchComments},
+		{"DELETE", "/comments/{id}", "alerting.delete_comment", opensearch + "comments/delete", "DeleteCommentRequest", a.deleteComment},
 		{"GET", "/remote/indexes", "alerting.get_remote_indexes", opensearch + "remote/indexes/get", "GetRemoteIndexesRequest", a.unbuilt("remote indexes")},
 	}
 }

@@ -118,8 +118,8 @@ func mustJSON(m map[string]json.RawMessage) json.RawMessage {
 	return b
 }
 
-// searchBody takes the body of a search, or the parameter source, and has it find monitors alone, with their versions.
-func searchBody(r *request, monitors bool, roles []string) (json.RawMessage, error) {
+// readSearch takes the body of a search, or the parameter source, and has it show versions.
+func readSearch(r *request) (map[string]json.RawMessage, error) {
 	text := r.body
 	if len(text) == 0 {
 		text = []byte(r.param("source", "{}"))
@@ -132,39 +132,55 @@ func searchBody(r *request, monitors bool, roles []string) (json.RawMessage, err
 		return nil, rest.Errorf(http.StatusBadRequest, "parsing_exception", "the body is not an object")
 	}
 	body["seq_no_primary_term"], body["version"] = json.RawMessage("true"), json.RawMessage("true")
-	if monitors || roles != nil {
-		var must []json.RawMessage
-		if monitors {
-			must = append(must, json.RawMessage(`{"bool":{"should":[{"exists":{"field":"monitor.type"}},{"exists":{"field":"workflow.type"}}]}}`))
-		}
-		if roles != nil {
-			for _, hides := range []string{"suggest", "post_filter", "aggs", "aggregations"} {
-				if strings.Contains(string(body[hides]), `"global"`) || hides == "suggest" && body[hides] != nil {
-					return nil, illegalArgument("[%s] could show monitors of others", hides)
-				}
-			}
-			fields := []string{"monitor_user.backend_roles.keyword"}
-			if monitors {
-				fields = []string{"monitor.user.backend_roles.keyword", "workflow.user.backend_roles.keyword"}
-			}
-			var oneOf []map[string]any
-			for _, f := range fields {
-				oneOf = append(oneOf, map[string]any{"terms": map[string]any{f: roles}})
-			}
-			own, err := json.Marshal(map[string]any{"bool": map[string]any{"should": oneOf}})
-			if err != nil {
-				return nil, illegalArgument("the backend roles cannot be searched for: %v", err)
-			}
-			must = append(must, own)
-		}
-		if q, ok := body["query"]; ok {
-			must = append([]json.RawMessage{q}, must...)
-		}
-		q, err := json.Marshal(map[string]any{"bool": map[string]any{"must": must}})
-		if err != nil {
-			return nil, illegalArgument("the query is not valid: %v", err)
-		}
-		body["query"] = q
+	return body, nil
+}
+
+// searchBody has a search find monitors and workflows alone, and of those, or of alerts, what the roles may see.
+func searchBody(r *request, monitors bool, roles []string) (json.RawMessage, error) {
+	body, err := readSearch(r)
+	if err != nil {
+		return nil, err
 	}
-	return mustJSON(body), nil
+	if roles != nil {
+		var oneOf []any
+		fields := []string{"monitor_user.backend_roles.keyword"}
+		if monitors {
+			fields = []string{"monitor.user.backend_roles.keyword", "workflow.user.backend_roles.keyword"}
+		}
+		for _, f := range fields {
+			oneOf = append(oneOf, map[string]any{"terms": map[string]any{f: roles}})
+		}
+		if err := restrict(body, map[string]any{"bool": map[string]any{"should": oneOf}}); err != nil {
+			return nil, err
+		}
+	}
+	if !monitors {
+		return mustJSON(body), nil
+	}
+	err = only(body, json.RawMessage(`{"bool":{"should":[{"exists":{"field":"monitor.type"}},{"exists":{"field":"workflow.type"}}]}}`))
+	return mustJSON(body), err
+}
+
+// restrict has a search find what another query does, and nothing else by any part of it.
+func restrict(body map[string]json.RawMessage, to any) error {
+	for _, hides := range []string{"suggest", "post_filter", "aggs", "aggregations"} {
+		if strings.Contains(string(body[hides]), `"global"`) || hides == "suggest" && body[hides] != nil {
+			return illegalArgument("[%s] could show monitors of others", hides)
+		}
+	}
+	return only(body, to)
+}
+
+// only has a search find what another query does, too.
+func only(body map[string]json.RawMessage, too any) error {
+	must := []any{too}
+	if q, ok := body["query"]; ok {
+		must = []any{q, too}
+	}
+	q, err := json.Marshal(map[string]any{"bool": map[string]any{"must": must}})
+	if err != nil {
+		return illegalArgument("the query is not valid: %v", err)
+	}
+	body["query"] = q
+	return nil
 }
