@@ -300,3 +300,27 @@ func TestConcurrentRecordsTellAGapOnce(t *testing.T) {
 		t.Errorf("got %d gaps in %d events, want 1 in 33", gaps, len(list))
 	}
 }
+
+func TestRequestIsMissingOnceInManySteps(t *testing.T) {
+	ctx, fs := WithRequest(t.Context()), waltest.New()
+	trail := openTrail(t, Options{FS: fs, OnFailure: Allow, MaxBytes: 64 << 20})
+	fillFile(t, trail)
+	fs.Limit(fs.Used())
+	k, err := trail.Begin(ctx, Intent{Action: "write"}, big("a"))
+	for _, err := range []error{err, trail.Record(ctx, big("b"), big("c")), trail.End(ctx, k, big("d")), trail.Record(ctx, big("e"))} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := trail.Record(WithRequest(t.Context()), big("f")); err != nil {
+		t.Fatal(err)
+	}
+	heal(fs)
+	if err := trail.tellGap(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := events(t, trail)
+	if want := "AUDIT_GAP 6/2 exact=true"; got[len(got)-1] != want {
+		t.Errorf("got %s, want %s", got[len(got)-1], want)
+	}
+}

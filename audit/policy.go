@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // Indices tells a policy which indices are special. A nil function matches nothing.
@@ -294,6 +295,13 @@ func (p *Policy) isAudit(index string) bool { return p.indices.Audit != nil && p
 
 func (p *Policy) isConfig(index string) bool {
 	return p.indices.Config != nil && p.indices.Config(index)
+}
+
+type requestKey struct{}
+
+// WithRequest returns a context whose records are those of one request: it is missing once, in however many steps.
+func WithRequest(ctx context.Context) context.Context {
+	return context.WithValue(ctx, requestKey{}, new(atomic.Bool))
 }
 
 type policyKey struct{}

@@ -255,6 +255,10 @@ func (t *Trail) write(ctx context.Context, s step) (seq uint64, missed bool, err
 	if !ok {
 		p = t.Policy()
 	}
+	missing, _ := ctx.Value(requestKey{}).(*atomic.Bool)
+	if missing != nil && missing.Load() {
+		s.request = false
+	}
 	for left := s.events; ; b.reset() {
 		left = b.fill(t, p, left, s.request)
 		if len(left) == 0 {
@@ -284,6 +288,9 @@ func (t *Trail) write(ctx context.Context, s step) (seq uint64, missed bool, err
 func (t *Trail) failed(ctx context.Context, err error, s step, kept int) (seq uint64, missed bool, _ error) {
 	t.metrics.failures.Inc()
 	if t.allow && t.count(ctx, err, s, kept) {
+		if missing, ok := ctx.Value(requestKey{}).(*atomic.Bool); ok && kept > 0 {
+			missing.Store(true)
+		}
 		return 0, kept > 0, nil
 	}
 	return 0, false, fmt.Errorf("%w: %w", ErrNotRecorded, err)

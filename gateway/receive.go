@@ -26,7 +26,7 @@ func (g *Gateway) receive(w http.ResponseWriter, r *http.Request, origin audit.O
 	}
 	// A client that hangs up hides nothing: recording does not end with the request. And a request that changes the audit
 	// configuration is judged by the one before it.
-	x.ctx = audit.WithPolicy(context.WithoutCancel(r.Context()), x.policy)
+	x.ctx = audit.WithRequest(audit.WithPolicy(context.WithoutCancel(r.Context()), x.policy))
 	x.w = &response{x: x, ResponseWriter: w, status: http.StatusOK}
 	if origin == audit.OriginREST {
 		x.wire = WireFrom(r.Context())
