@@ -96,6 +96,7 @@ func bulkServer(tb testing.TB, audit string) *apptest.Server {
 	tb.Helper()
 	s := apptest.Start(tb, func(c *config.Config) {
 		c.Audit.Sinks[0].Type, c.Audit.Sinks[0].Path = "file", "events.json"
+		c.Audit.Sinks[0].MaxSize = 4 << 30 // one file
 		c.Audit.Log.MaxBytes = 4 << 30
 	})
 	s.Must("PUT", "/docs", `{"mappings":{"properties":{"n":{"type":"keyword"}}}}`)

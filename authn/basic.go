@@ -3,11 +3,14 @@ package authn
 import (
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -45,7 +48,8 @@ type BasicOptions struct {
 // Basic authenticates internal users by HTTP Basic credentials.
 //
 // A password is hashed at most once per [BasicOptions.CacheTTL]; one core at most is spent on hashing, in turns that are fair to
-// client addresses; equal credentials that arrive together are hashed once. An unknown name costs as much as a known one.
+// client addresses; equal credentials that arrive together are hashed once. An unknown name costs as much as a known one. Nothing is remembered
+// of wrong passwords: one that is repeated takes as long as a new one.
 type Basic struct {
 	o     BasicOptions
 	users atomic.Pointer[userSet]
@@ -60,7 +64,9 @@ type Basic struct {
 
 type userSet struct {
 	byName map[string]*internalUser
-	dummy  string // what unknown users are verified against
+	// dummies are what unknown users are verified against, one for each known user and of the same cost: where costs differ,
+	// the time that a name takes tells nothing either.
+	dummies []string
 }
 
 type internalUser struct {
@@ -69,11 +75,16 @@ type internalUser struct {
 	adminName bool
 }
 
+// maxSharing is how many may wait for one verification beside the one who asked for it: a client that opens all its
+// connections at once, but not a flood with one wrong password.
+const maxSharing = 256
+
 // flight is one verification that is under way.
 type flight struct {
-	done chan struct{}
-	ok   bool
-	err  error // why it did not happen
+	done    chan struct{}
+	sharing int // guarded by Basic.mu
+	ok      bool
+	err     error // why it did not happen
 }
 
 // NewBasic returns an authenticator without users.
@@ -100,22 +111,25 @@ func setDefault[T comparable](v *T, d T) {
 	}
 }
 
-// SetUsers replaces all users at once. Requests that are being checked finish with the users they started with.
+// SetUsers replaces all users at once. A login that is being checked succeeds only if its user is still the same.
 func (b *Basic) SetUsers(users map[string]User) {
 	set := &userSet{byName: make(map[string]*internalUser, len(users))}
-	cost := 0
-	for name, u := range users {
+	byCost := map[int]string{}
+	for _, name := range slices.Sorted(maps.Keys(users)) {
+		u := users[name]
 		if CheckHash(u.Hash) != nil {
 			continue // nothing verifies against it: as unknown as a name that is not there
 		}
-		c, _ := bcrypt.Cost([]byte(u.Hash))
-		cost = max(cost, c)
+		cost, _ := bcrypt.Cost([]byte(u.Hash))
+		if byCost[cost] == "" {
+			byCost[cost] = dummyHash(cost)
+		}
+		set.dummies = append(set.dummies, byCost[cost])
 		set.byName[name] = &internalUser{hash: u.Hash, principal: u.principal(name), adminName: b.isAdminName(name)}
 	}
-	if cost == 0 {
-		cost = DefaultCost
+	if set.dummies == nil {
+		set.dummies = []string{dummyHash(DefaultCost)}
 	}
-	set.dummy = dummyHash(cost)
 	b.users.Store(set)
 }
 
@@ -175,22 +189,33 @@ func (b *Basic) CheckPassword(ctx context.Context, r *http.Request, name, passwo
 
 // login finds the user that name and password belong to.
 func (b *Basic) login(ctx context.Context, r *http.Request, name, password string) (*internalUser, error) {
-	set := b.users.Load()
-	u, known := set.byName[name]
-	hash := set.dummy
-	if known {
-		hash = u.hash
-	}
+	u, hash := b.find(name)
 	ok, err := b.check(ctx, r, b.cache.proofOf(name, password, hash), hash, password)
 	switch {
 	case errors.Is(err, errBusy):
 		return nil, &FailedError{User: name, Status: http.StatusTooManyRequests, Cause: err}
 	case err != nil:
 		return nil, fmt.Errorf("checking a password: %w", err)
-	case !ok || !known:
+	case !ok || u == nil:
 		return nil, &FailedError{User: name}
 	}
-	return u, nil
+	// It may have waited for its turn while the password was changed or the user deleted.
+	now, is := b.find(name)
+	if now == nil || is != hash {
+		return nil, &FailedError{User: name}
+	}
+	return now, nil
+}
+
+// find returns a user and the hash to verify against. An unknown name has no user, and always the same dummy while the users
+// are the same; which one, nobody can tell who does not know the key of the cache.
+func (b *Basic) find(name string) (u *internalUser, hash string) {
+	set := b.users.Load()
+	if u := set.byName[name]; u != nil {
+		return u, u.hash
+	}
+	p := b.cache.proofOf(name, "", "")
+	return nil, set.dummies[binary.BigEndian.Uint64(p[:])%uint64(len(set.dummies))]
 }
 
 // check verifies the password, from memory if it can. Callers with equal credentials share one verification.
@@ -204,6 +229,9 @@ func (b *Basic) check(ctx context.Context, r *http.Request, p proof, hash, passw
 		if !shared {
 			f = &flight{done: make(chan struct{})}
 			b.flights[p] = f
+		} else if f.sharing++; f.sharing > maxSharing {
+			b.mu.Unlock()
+			return false, errBusy
 		}
 		b.mu.Unlock()
 		if !shared {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -430,4 +431,156 @@ func TestTurnThatComesWhenItsOwnerLeavesIsPassedOn(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestQueueMakesRoomForThoseWhoHaveLess fills the queue from a few addresses.
+func TestQueueMakesRoomForThoseWhoHaveLess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(4, 3)
+		if err := q.enter(t.Context(), "first"); err != nil {
+			t.Fatal(err)
+		}
+		var mu sync.Mutex
+		var order []string
+		var wg sync.WaitGroup
+		for _, key := range []string{"a", "a", "a", "b", "c", "b", "d", "a"} {
+			wg.Go(func() {
+				err := q.enter(t.Context(), key)
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					order = append(order, key+" "+err.Error())
+					return
+				}
+				order = append(order, key)
+				q.leave()
+			})
+			synctest.Wait()
+		}
+		// c takes the place of the last a, and d that of the other one: a keeps one, and may have no second.
+		q.leave()
+		wg.Wait()
+		busy := " " + errBusy.Error()
+		want := []string{"a" + busy, "b" + busy, "a" + busy, "a" + busy, "a", "b", "c", "d"}
+		if diff := cmp.Diff(want, order); diff != "" {
+			t.Errorf("order (-want +got):\n%s", diff)
+		}
+		if q.busy || q.waiting != 0 || len(q.keys) != 0 || len(q.lines) != 0 {
+			t.Errorf("queue is not empty: %+v", q)
+		}
+	})
+}
+
+// TestFloodsLetOthersLogIn lets 1,000 guess from one address, all differently or all alike, while somebody logs in from
+// elsewhere for the first time and somebody else again.
+func TestFloodsLetOthersLogIn(t *testing.T) {
+	for name, guess := range map[string]func(int) string{
+		"distinct guesses": func(i int) string { return "guess" + strconv.Itoa(i) },
+		"one wrong guess":  func(int) string { return "guess" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const hashing = 250 * time.Millisecond
+				b, seen := counted(t, BasicOptions{})
+				b.SetUsers(map[string]User{"root1": {Hash: mustHash(t, "river:maple")}, "other": {Hash: mustHash(t, "other-password")}})
+				from := func(addr, name, password string) error {
+					r := request(t, basic(name, password))
+					r.RemoteAddr = addr + ":1"
+					_, err := b.Authenticate(t.Context(), r)
+					return err
+				}
+				if err := from("192.0.2.1", "root1", "river:maple"); err != nil {
+					t.Fatal(err)
+				}
+				verify := b.verify
+				b.verify = func(hash, password []byte) error {
+					time.Sleep(hashing) //nolint:forbidigo // the clock of the bubble
+					return verify(hash, password)
+				}
+				var wg sync.WaitGroup
+				var busy, wrong atomic.Int32
+				for i := range 1000 {
+					wg.Go(func() {
+						f, ok := errors.AsType[*FailedError](from("203.0.113.7", "root1", guess(i)))
+						switch {
+						case ok && f.Status == http.StatusTooManyRequests:
+							busy.Add(1)
+						case ok && f.Status == 0:
+							wrong.Add(1)
+						}
+					})
+				}
+				synctest.Wait()
+				begin := time.Now()
+				if err := from("192.0.2.1", "root1", "river:maple"); err != nil || time.Since(begin) != 0 {
+					t.Errorf("a credential in the cache took %v: %v", time.Since(begin), err)
+				}
+				if err := from("192.0.2.2", "other", "other-password"); err != nil || time.Since(begin) > 3*hashing {
+					t.Errorf("a first login from elsewhere took %v: %v", time.Since(begin), err)
+				}
+				wg.Wait()
+				if busy.Load() == 0 || busy.Load()+wrong.Load() != 1000 {
+					t.Errorf("%d guesses were wrong and %d too many, want 1000 together", wrong.Load(), busy.Load())
+				}
+				if n := len(seen()); n > 2+1+16 {
+					t.Errorf("%d passwords were hashed for the flood", n)
+				}
+			})
+		})
+	}
+}
+
+// TestLoginThatWaitsIsJudgedByTheUsersOfItsEnd changes the users while a login waits for its turn.
+func TestLoginThatWaitsIsJudgedByTheUsersOfItsEnd(t *testing.T) {
+	for name, users := range map[string]map[string]User{
+		"deleted": {}, "another password": {"root1": {Hash: mustHash(t, "another-password")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, _ := counted(t, BasicOptions{})
+				release := make(chan struct{})
+				b.verify = func(hash, password []byte) error {
+					<-release
+					return bcrypt.CompareHashAndPassword(hash, password)
+				}
+				done := make(chan error, 1)
+				go func() {
+					_, err := b.Authenticate(t.Context(), request(t, basic("root1", "river:maple")))
+					done <- err
+				}()
+				synctest.Wait()
+				b.SetUsers(users)
+				close(release)
+				if f, ok := errors.AsType[*FailedError](<-done); !ok || f.User != "root1" {
+					t.Error("the login succeeded")
+				}
+			})
+		})
+	}
+}
+
+// TestUnknownUsersCostWhatKnownOnesDoWhereCostsDiffer wants the costs of unknown names spread like those of known ones.
+func TestUnknownUsersCostWhatKnownOnesDoWhereCostsDiffer(t *testing.T) {
+	b := NewBasic(BasicOptions{})
+	users := map[string]User{}
+	for i := range 8 {
+		users["u"+strconv.Itoa(i)] = User{Hash: dummyHash(testCost + i%2)}
+	}
+	b.SetUsers(users)
+	costs := map[int]int{}
+	for i := range 400 {
+		name := "ghost" + strconv.Itoa(i)
+		u, hash := b.find(name)
+		if _, again := b.find(name); u != nil || hash != again {
+			t.Fatalf("%s is not always the same", name)
+		}
+		cost, err := bcrypt.Cost([]byte(hash))
+		if err != nil {
+			t.Fatal(err)
+		}
+		costs[cost]++
+	}
+	if len(costs) != 2 || costs[testCost] < 100 || costs[testCost+1] < 100 {
+		t.Errorf("unknown names have the costs %v, want about as many of either", costs)
+	}
 }
