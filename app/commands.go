@@ -169,6 +169,9 @@ func (c *command) check(_ context.Context, args []string) error {
 	if _, err := parseStatic(&cfg); err != nil {
 		return err
 	}
+	if _, err := newRedactor(cfg.Audit); err != nil {
+		return err
+	}
 	fmt.Fprintln(c.out, "the configuration is valid")
 	return nil
 }

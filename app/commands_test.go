@@ -18,8 +18,11 @@ import (
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	good, bad := filepath.Join(dir, "good.yml"), filepath.Join(dir, "bad.yml")
-	for file, text := range map[string]string{good: "cluster_name: other\n", bad: "http:\n  lisen: here\n"} {
+	good, bad, rules := filepath.Join(dir, "good.yml"), filepath.Join(dir, "bad.yml"), filepath.Join(dir, "rules.yml")
+	for file, text := range map[string]string{
+		good: "cluster_name: other\n", bad: "http:\n  lisen: here\n",
+		rules: "audit:\n  redact:\n    - field: ssn\n      action: hash\n    - pattern: '('\n      action: mask\n",
+	} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -43,6 +46,10 @@ func TestCommands(t *testing.T) {
 	f(0, "the configuration is valid", "", "check", "--config", good)
 	f(1, "", `line 2: unknown key "http.lisen"`, "check", "--config", bad)
 	f(1, "", `line 2: unknown key "http.lisen"`, "serve", "--config", bad)
+	for _, command := range []string{"check", "serve"} {
+		f(1, "", "line 3: audit.redact: action hash needs a key", command, "--config", rules)
+		f(1, "", "line 5: audit.redact: pattern: ", command, "--config", rules)
+	}
 	f(1, "", "no such file", "check", "--config", filepath.Join(dir, "none.yml"))
 	f(0, "cluster_name: other", "", "config", "--config", good)
 	f(0, "listen: 127.0.0.1:1", "", "config", "--listen", "127.0.0.1:1")

@@ -1,12 +1,15 @@
 package app_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"vigil/app/apptest"
+	"vigil/audit/sink"
 	"vigil/config"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,5 +92,39 @@ func TestExtendedMonitorRun(t *testing.T) {
 	outcome := s.Events(1, `{"bool":{"filter":[{"term":{"audit_request_origin":"LOCAL"}},{"term":{"audit_category":"REQUEST_OUTCOME"}}]}}`)
 	if outcome[0]["audit_vigil_response_status"] != float64(http.StatusOK) || outcome[0]["audit_vigil_hits"] != 1.0 {
 		t.Errorf("the run ended as %v", outcome[0])
+	}
+}
+
+// TestEventsPage shows that the page explains every field that the audit index has.
+func TestEventsPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/audit-events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, err := sink.ParseIndexName(sink.DefaultIndex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body := sink.Template(name)
+	text, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Template struct {
+			Mappings struct{ Properties map[string]any }
+		}
+	}
+	if err := json.Unmarshal(text, &template); err != nil {
+		t.Fatal(err)
+	}
+	if len(template.Template.Mappings.Properties) < 60 {
+		t.Errorf("the template has %d fields", len(template.Template.Mappings.Properties))
+	}
+	for field := range template.Template.Mappings.Properties {
+		if !strings.Contains(string(page), "`"+field+"`") {
+			t.Errorf("docs/audit-events.md does not explain %s", field)
+		}
 	}
 }

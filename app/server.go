@@ -218,8 +218,13 @@ func (s *Server) openTrail(context.Context) error {
 	if err != nil {
 		return err
 	}
+	redact, err := newRedactor(s.cfg.Audit)
+	if err != nil {
+		return err
+	}
 	t, err := audit.Open(audit.Options{
-		Dir: s.cfg.LogDir(), Node: s.self, Policy: policy, OnFailure: audit.OnFailure(s.cfg.Audit.OnFailure),
+		Redact: redact,
+		Dir:    s.cfg.LogDir(), Node: s.self, Policy: policy, OnFailure: audit.OnFailure(s.cfg.Audit.OnFailure),
 		MaxBodyBytes: int(s.cfg.Audit.MaxBodyBytes), Keep: time.Duration(s.cfg.Audit.Log.Keep), MaxBytes: limit,
 		Fold: fold, Logger: s.log, Registerer: s.registry, FS: s.seams.LogFS,
 	})

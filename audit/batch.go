@@ -45,7 +45,7 @@ func (b *batch) fill(t *Trail, p *Policy, events []*Event, request bool) (left [
 			return events[i:]
 		}
 		if p.Keep(e) {
-			b.add(t, e, request && b.events() == 0)
+			b.add(t, t.redact.Event(e), request && b.events() == 0)
 		}
 	}
 	return nil

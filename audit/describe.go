@@ -151,18 +151,24 @@ func (p *Policy) DescribeChange(e *Event, before, after json.RawMessage) {
 	}
 	noop := diff == ""
 	e.DiffIsNoop = &noop
-	e.DiffContent = diff
-	if e.DocID == internalUsers {
-		e.DiffContent = RedactHashes(diff)
-	}
+	e.DiffContent = describedDocument(e, diff)
 }
 
-// setBody sets the body, without the password hashes that the users' document is full of.
+// setBody sets the body, without credentials.
 func (p *Policy) setBody(e *Event, body string) {
-	if e.DocID == internalUsers {
-		body = RedactHashes(body)
-	}
+	body = describedDocument(e, body)
 	e.Body = &body
+}
+
+// describedDocument is what an event may say of its document.
+func describedDocument(e *Event, text string) string {
+	for _, index := range e.Resolved {
+		text = RedactDocument(index, e.DocID, text)
+	}
+	if e.DocID == internalUsers {
+		text = RedactHashes(text)
+	}
+	return text
 }
 
 const internalUsers = "internalusers"

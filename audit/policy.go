@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -183,27 +184,49 @@ func (p *Policy) ResolvesIndices() bool { return p.config.Audit.ResolveIndices }
 // ResolvesBulk reports whether every item of a bulk is an event.
 func (p *Policy) ResolvesBulk() bool { return p.config.Audit.ResolveBulkRequests }
 
-// Headers returns the headers that an event may show. Names are compared as they are: Authorization in any case, ignored
-// ones in the client's. The result is h itself if nothing is left out, and empty, not nil, if everything is.
+// Headers returns the headers that an event may show: none that holds credentials, in any spelling, unless
+// exclude_sensitive_headers is off, and none that is ignored, by its name as the client wrote it. Of the others it takes out what
+// is a credential in a value. The result is h itself if nothing is left out, and empty, not nil, if everything is.
 func (p *Policy) Headers(h map[string][]string) map[string][]string {
-	hidden := func(name string) bool {
-		return p.config.Audit.ExcludeSensitiveHeaders && strings.EqualFold(name, "Authorization") ||
-			p.ignoreHeaders.Match(name)
-	}
-	some := false
-	for name := range h {
-		some = some || hidden(name)
-	}
-	if !some {
-		return h
-	}
-	kept := make(map[string][]string, len(h))
-	for name, values := range h {
-		if !hidden(name) {
-			kept[name] = values
+	exclude := p.config.Audit.ExcludeSensitiveHeaders
+	var kept map[string][]string // nil as long as it would be h
+	change := func() {
+		if kept == nil {
+			kept = maps.Clone(h)
 		}
 	}
+	for name, values := range h {
+		if exclude && sensitiveHeader(name) || p.ignoreHeaders.Match(name) {
+			change()
+			delete(kept, name)
+		} else if exclude {
+			if shown, changed := redactValues(name, values); changed {
+				change()
+				kept[name] = shown
+			}
+		}
+	}
+	if kept == nil {
+		return h
+	}
 	return kept
+}
+
+// redactValues returns a copy of a header's values if there are credentials in any.
+func redactValues(name string, values []string) (shown []string, changed bool) {
+	redact := redactHeader
+	if strings.EqualFold(name, "Host") {
+		redact = redactHost
+	}
+	for i, v := range values {
+		if left := redact(v); left != v {
+			if !changed {
+				shown, changed = slices.Clone(values), true
+			}
+			shown[i] = left
+		}
+	}
+	return shown, changed
 }
 
 // FieldWatch says which fields of an index are watched.

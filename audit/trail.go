@@ -58,6 +58,8 @@ type Options struct {
 	Policy *Policy
 	// OnFailure is Refuse by default.
 	OnFailure OnFailure
+	// Redact takes out of events what its rules say, before they are encoded; nothing if nil.
+	Redact *Redactor
 	// MaxBodyBytes is the length at which bodies and differences are cut; 4 MiB by default.
 	MaxBodyBytes int
 	// Keep is how long delivered events stay in the log; 24 h by default.
@@ -82,6 +84,7 @@ type Trail struct {
 	node     Node
 	allow    bool
 	maxBody  int
+	redact   *Redactor
 	keep     time.Duration
 	maxBytes int64
 	segment  int64
@@ -156,7 +159,7 @@ func newTrail(o Options) (*Trail, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	t := &Trail{
-		dir: o.Dir, node: o.Node, allow: o.OnFailure == Allow, maxBody: o.MaxBodyBytes, keep: o.Keep,
+		dir: o.Dir, node: o.Node, allow: o.OnFailure == Allow, maxBody: o.MaxBodyBytes, redact: o.Redact, keep: o.Keep,
 		maxBytes: o.MaxBytes, segment: maxSegment, split: maxAppend, logger: o.Logger, metrics: newMetrics(),
 		intents: intents{open: make(map[uint64]*openIntent)},
 	}

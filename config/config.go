@@ -117,6 +117,12 @@ type Audit struct {
 	// since 3.8.
 	SettingsChanges bool `yaml:"settings_changes"`
 	Fold            Fold `yaml:"fold"`
+	// Redact are rules that take parts of events out before they are stored anywhere: see docs/redaction.md.
+	Redact []RedactRule `yaml:"redact"`
+	// RedactKey is the key of the rules that hash, at least 16 bytes. With the same key equal values have equal hashes, on all
+	// gateways and for ever.
+	RedactKey     Secret `yaml:"redact_key"`
+	RedactKeyFile string `yaml:"redact_key_file"`
 	// Sinks are the places that events are delivered to, by name; by default one, the index.
 	Sinks Sinks `yaml:"sinks"`
 }
@@ -322,6 +328,9 @@ func (c *Config) readSecrets() error {
 		return err
 	}
 	if err := readSecretFile("notify.aws.secret_access_key", &c.Notify.AWS.SecretAccessKey, c.Notify.AWS.SecretAccessKeyFile); err != nil {
+		return err
+	}
+	if err := readSecretFile("audit.redact_key", &c.Audit.RedactKey, c.Audit.RedactKeyFile); err != nil {
 		return err
 	}
 	return readSecretFile("security.initial_admin_password", &c.Security.InitialAdminPassword, c.Security.InitialAdminPasswordFile)

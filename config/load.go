@@ -116,7 +116,8 @@ func unknownKeys(n *yaml.Node, t reflect.Type, path string) error {
 	}
 	fields := map[string]reflect.Type{}
 	for _, f := range reflect.VisibleFields(t) {
-		fields[f.Tag.Get("yaml")] = f.Type
+		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		fields[name] = f.Type
 	}
 	var errs []error
 	for i := 0; i+1 < len(n.Content); i += 2 {

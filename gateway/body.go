@@ -1,6 +1,9 @@
 package gateway
 
-import "vigil/rest"
+import (
+	"vigil/audit"
+	"vigil/rest"
+)
 
 // actionBody returns what the event of an action says as audit_request_body: of the request's own action what the dialect
 // makes of the request, of an action that a handler runs what the handler gives.
@@ -20,8 +23,12 @@ func (x *exchange) actionBody(a rest.Action) *string {
 			return nil // what is written to the security index is never in an event of the transport layer
 		}
 	}
-	if s, ok := x.g.Dialect.Body(x.call); ok {
-		return &s
+	s, ok := x.g.Dialect.Body(x.call)
+	if !ok {
+		return nil
 	}
-	return nil
+	for _, index := range a.Resolved {
+		s = audit.RedactDocument(index, a.DocID, s)
+	}
+	return &s
 }

@@ -99,6 +99,7 @@ func (x *exchange) restEvent(c audit.Category, call *rest.Call) *audit.Event {
 	for k, v := range query {
 		params[k] = v[0]
 	}
+	audit.RedactParams(x.r.URL.Path, params)
 	if call != nil {
 		maps.Copy(params, call.Vars)
 		if call.Body != nil && x.policy.LogsBody() {
@@ -159,7 +160,7 @@ func (x *exchange) noteItems(c audit.Category, a rest.Action) {
 		e := x.actionEvent(c, a)
 		e.RequestType, e.DocID, e.ShardID = request, it.ID, &it.Shard
 		if x.policy.LogsBody() && len(it.Body) > 0 && it.Index != x.g.SecurityIndex {
-			body := string(it.Body)
+			body := audit.RedactDocument(it.Index, it.ID, string(it.Body))
 			e.Body = &body
 		}
 		x.note(e)
