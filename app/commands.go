@@ -53,6 +53,7 @@ usage: vigil [command] [flags]
   config    print the effective configuration, secrets hidden
   passwd    print the hash of a password read from standard input
   sink      list, test and replay the sinks of a running server (vigil sink --help)
+  import    say what becomes of the security plugin's files (vigil import --help)
   version   print the version
 
 Flags of serve, check and config:
@@ -81,8 +82,14 @@ func (c *command) run(ctx context.Context, args []string) int {
 		name, args = args[0], args[1:]
 	}
 	run := map[string]func(context.Context, []string) error{
-		"serve": c.serve, "demo": c.demo, "check": c.check, "config": c.config, "passwd": c.passwd, "sink": c.sink, "version": c.version,
+		"serve": c.serve, "demo": c.demo, "check": c.check, "config": c.config, "passwd": c.passwd, "sink": c.sink, "import": c.importFiles,
+		"version": c.version,
 	}[name]
+	own := map[string]string{"sink": sinkUsage, "import": importUsage}[name]
+	if own != "" && len(args) > 0 && (args[0] == "-h" || args[0] == "--help") {
+		fmt.Fprint(c.out, own)
+		return 0
+	}
 	if name == "help" || len(args) > 0 && (args[0] == "-h" || args[0] == "--help") && run != nil && name != "demo" {
 		fmt.Fprint(c.out, usage)
 		return 0

@@ -302,10 +302,20 @@ func (a *adminClient) do(ctx context.Context, method, path string, body any) ([]
 	if err != nil {
 		return nil, fmt.Errorf("read the server's answer: %w", err)
 	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the server answered %d: %s", resp.StatusCode, reasonOf(answer))
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		return nil, &answerError{resp.StatusCode, answer}
 	}
 	return answer, nil
+}
+
+// answerError is an answer that is no success.
+type answerError struct {
+	status int
+	body   []byte
+}
+
+func (e *answerError) Error() string {
+	return fmt.Sprintf("the server answered %d: %s", e.status, reasonOf(e.body))
 }
 
 // reasonOf is the reason in an error's body, or the body.
@@ -317,6 +327,12 @@ func reasonOf(answer []byte) string {
 	}
 	if json.Unmarshal(answer, &e) == nil && e.Error.Reason != "" {
 		return e.Error.Reason
+	}
+	var short struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(answer, &short) == nil && short.Message != "" {
+		return short.Message
 	}
 	return strings.TrimSpace(string(answer[:min(len(answer), 500)]))
 }

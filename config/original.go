@@ -267,3 +267,26 @@ func sequence(values []string, line int) *yaml.Node {
 	}
 	return n
 }
+
+// Replace sets what vigil.yml says at a place, dots between its parts, whatever was there.
+func (t *Translation) Replace(path string, value any) error {
+	var n yaml.Node
+	if err := n.Encode(value); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	parts := strings.Split(path, ".")
+	at := t.root
+	for i, part := range parts {
+		j := slices.IndexFunc(at.Content, func(e *yaml.Node) bool { return e.Value == part && e.Kind == yaml.ScalarNode })
+		if j < 0 {
+			put(at, parts[i:], &n, 0)
+			return nil
+		}
+		if i == len(parts)-1 {
+			at.Content[j+1] = &n
+			return nil
+		}
+		at = at.Content[j+1]
+	}
+	return nil
+}

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -108,9 +109,16 @@ func unknownThere(meant string) row {
 	return row{fate: NoEffect, text: "a node does not start with this name; the setting is " + newPrefix + meant}
 }
 
+// transportOnly are the beginnings of settings about the way between nodes.
+var transportOnly = []string{"ssl.transport.", "nodes_dn", "cert.", "ssl_cert_reload"}
+
 // simple translates a setting that stands for itself, and reports whether it is one.
 func (t *translator) simple(o *original) bool {
 	if t.disabledEndpoint(o) {
+		return true
+	}
+	if slices.ContainsFunc(transportOnly, func(prefix string) bool { return strings.HasPrefix(o.name, prefix) }) {
+		t.tell(o, Refused, "there are no other nodes to speak to")
 		return true
 	}
 	r, ok := rows()[o.name]
