@@ -76,6 +76,9 @@ func Main(args []string) int {
 	return c.run(ctx, args)
 }
 
+// hasUsage reports whether a command tells of its flags itself.
+func hasUsage(name string) bool { return name == "demo" || name == "sink" || name == "import" }
+
 func (c *command) run(ctx context.Context, args []string) int {
 	name := "serve"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
@@ -85,12 +88,7 @@ func (c *command) run(ctx context.Context, args []string) int {
 		"serve": c.serve, "demo": c.demo, "check": c.check, "config": c.config, "passwd": c.passwd, "sink": c.sink, "import": c.importFiles,
 		"version": c.version,
 	}[name]
-	own := map[string]string{"sink": sinkUsage, "import": importUsage}[name]
-	if own != "" && len(args) > 0 && (args[0] == "-h" || args[0] == "--help") {
-		fmt.Fprint(c.out, own)
-		return 0
-	}
-	if name == "help" || len(args) > 0 && (args[0] == "-h" || args[0] == "--help") && run != nil && name != "demo" {
+	if name == "help" || len(args) > 0 && (args[0] == "-h" || args[0] == "--help") && run != nil && !hasUsage(name) {
 		fmt.Fprint(c.out, usage)
 		return 0
 	}

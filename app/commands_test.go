@@ -39,6 +39,7 @@ func TestCommands(t *testing.T) {
 	f(0, "vigil 0.1.0", "", "version")
 	f(0, "usage: vigil", "", "help")
 	f(0, "usage: vigil", "", "serve", "--help")
+	f(0, "usage: vigil sink", "", "sink", "--help")
 	f(2, "", `unknown command "swerve"`, "swerve")
 	f(2, "", "flag provided but not defined: -nonsense", "serve", "--nonsense")
 	f(2, "", `unexpected argument "now"`, "check", "now")

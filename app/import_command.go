@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -42,12 +40,7 @@ type importCommand struct {
 func (c *command) importFiles(ctx context.Context, args []string) error {
 	o, err := c.parseImport(args)
 	if err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintf(c.err, "vigil import: %v\n\n%s", err, importUsage)
-			return usageError{err}
-		}
-		fmt.Fprint(c.out, importUsage)
-		return nil
+		return c.wrongUsage("import", importUsage, err)
 	}
 	m := &migration{}
 	for _, path := range o.paths {
@@ -80,19 +73,9 @@ func (c *command) importFiles(ctx context.Context, args []string) error {
 func (c *command) parseImport(args []string) (*importCommand, error) {
 	o := &importCommand{}
 	s := config.Source{Getenv: c.getenv}
-	var passwordFile, cert, key, ca string
-	set := flag.NewFlagSet("vigil import", flag.ContinueOnError)
-	set.SetOutput(io.Discard)
+	set, access := o.client.flags("import", &s)
 	set.StringVar(&o.out, "out", "", "")
 	set.BoolVar(&o.apply, "apply", false, "")
-	set.StringVar(&s.File, "config", "", "")
-	set.StringVar(&s.Data, "data", "", "")
-	set.StringVar(&o.client.url, "url", "", "")
-	set.StringVar(&o.client.user, "user", "admin", "")
-	set.StringVar(&passwordFile, "password-file", "", "")
-	set.StringVar(&cert, "cert", "", "")
-	set.StringVar(&key, "key", "", "")
-	set.StringVar(&ca, "ca-file", "", "")
 	// Files and flags may come in any order.
 	for len(args) > 0 {
 		if err := set.Parse(args); err != nil {
@@ -105,7 +88,7 @@ func (c *command) parseImport(args []string) (*importCommand, error) {
 	if len(o.paths) == 0 {
 		return nil, errors.New("no file is named")
 	}
-	o.super = cert != ""
+	o.super = access.cert != ""
 	if !o.apply {
 		return o, nil
 	}
@@ -113,7 +96,7 @@ func (c *command) parseImport(args []string) (*importCommand, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o, o.client.prepare(&cfg, passwordFile, cert, key, ca)
+	return o, o.client.prepare(&cfg, access)
 }
 
 // report prints the findings and, or else writes, the configuration.
@@ -144,7 +127,9 @@ func (c *command) report(o *importCommand, m *migration) error {
 		doc = append(doc, '\n')
 	}
 	if o.out == "" {
-		fmt.Fprintf(c.out, "\n# vigil.yml\n%s", yml)
+		if string(yml) != "{}\n" {
+			fmt.Fprintf(c.out, "\n# vigil.yml\n%s", yml)
+		}
 		if doc != nil {
 			fmt.Fprintf(c.out, "\n# PUT _plugins/_security/api/audit/config\n%s", doc)
 		}

@@ -138,8 +138,9 @@ whitelist.yml
  1 config had no effect is switched off
 `
 
+// The tests here start programs and are not parallel: a fork holds the locks of servers in this process for a moment.
+
 func TestImportSaysWhatBecomesOfEverySetting(t *testing.T) {
-	t.Parallel()
 	dir := pluginFiles(t)
 	p := run(t, nil, "import", dir)
 	status := p.wait()
@@ -158,7 +159,6 @@ func TestImportSaysWhatBecomesOfEverySetting(t *testing.T) {
 }
 
 func TestImportIntoARunningServer(t *testing.T) {
-	t.Parallel()
 	s := apptest.Start(t, nil)
 	dir := pluginFiles(t)
 	out := filepath.Join(t.TempDir(), "out")
@@ -206,7 +206,6 @@ func TestImportIntoARunningServer(t *testing.T) {
 }
 
 func TestImportNamesWhatIsWrong(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		t.Helper()

@@ -55,10 +55,7 @@ type sinkCommand struct {
 func (c *command) sink(ctx context.Context, args []string) error {
 	o, err := c.parseSink(args)
 	if err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintf(c.err, "vigil sink: %v\n\n%s", err, sinkUsage)
-		}
-		return usageError{err}
+		return c.wrongUsage("sink", sinkUsage, err)
 	}
 	if o.offline {
 		return c.sinkOffline(ctx, o)
@@ -86,12 +83,24 @@ func (c *command) sink(ctx context.Context, args []string) error {
 	return c.printLine(answer)
 }
 
+// wrongUsage says what is wrong with a command line, and how it should be.
+func (c *command) wrongUsage(name, usage string, err error) error {
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(c.out, usage)
+		return err
+	}
+	fmt.Fprintf(c.err, "vigil %s: %v\n\n%s", name, err, usage)
+	return usageError{err}
+}
+
 func (c *command) parseSink(args []string) (*sinkCommand, error) {
 	o := &sinkCommand{}
 	if len(args) > 0 {
 		o.verb, args = args[0], args[1:]
 	}
 	switch o.verb {
+	case "-h", "--help":
+		return nil, flag.ErrHelp
 	case "list":
 	case "test", "replay":
 		if len(args) == 0 || strings.HasPrefix(args[0], "-") {
@@ -102,19 +111,9 @@ func (c *command) parseSink(args []string) (*sinkCommand, error) {
 		return nil, fmt.Errorf("%q is not one of list, test, replay", o.verb)
 	}
 	s := config.Source{Getenv: c.getenv}
-	var passwordFile, cert, key, ca string
-	set := flag.NewFlagSet("vigil sink", flag.ContinueOnError)
-	set.SetOutput(io.Discard)
-	set.StringVar(&s.File, "config", "", "")
-	set.StringVar(&s.Data, "data", "", "")
+	set, access := o.client.flags("sink", &s)
 	set.StringVar(&o.from, "from", "", "")
 	set.StringVar(&o.to, "to", "", "")
-	set.StringVar(&o.client.url, "url", "", "")
-	set.StringVar(&o.client.user, "user", "admin", "")
-	set.StringVar(&passwordFile, "password-file", "", "")
-	set.StringVar(&cert, "cert", "", "")
-	set.StringVar(&key, "key", "", "")
-	set.StringVar(&ca, "ca-file", "", "")
 	set.BoolVar(&o.offline, "offline", false, "")
 	if err := set.Parse(args); err != nil {
 		return nil, err
@@ -136,7 +135,7 @@ func (c *command) parseSink(args []string) (*sinkCommand, error) {
 	if o.offline {
 		return o, nil
 	}
-	return o, o.client.prepare(&o.cfg, passwordFile, cert, key, ca)
+	return o, o.client.prepare(&o.cfg, access)
 }
 
 // sinkOffline opens the data folder as the server would, but serves nobody.
@@ -208,11 +207,31 @@ type adminClient struct {
 	http                *http.Client
 }
 
-func (a *adminClient) prepare(cfg *config.Config, passwordFile, cert, key, ca string) error {
+// accessFlags are the files that say who asks, and whom to believe.
+type accessFlags struct{ passwordFile, cert, key, ca string }
+
+// flags returns the flags of a command that asks a server.
+func (a *adminClient) flags(name string, s *config.Source) (*flag.FlagSet, *accessFlags) {
+	f := &accessFlags{}
+	set := flag.NewFlagSet("vigil "+name, flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	set.StringVar(&s.File, "config", "", "")
+	set.StringVar(&s.Data, "data", "", "")
+	set.StringVar(&a.url, "url", "", "")
+	set.StringVar(&a.user, "user", "admin", "")
+	set.StringVar(&f.passwordFile, "password-file", "", "")
+	set.StringVar(&f.cert, "cert", "", "")
+	set.StringVar(&f.key, "key", "", "")
+	set.StringVar(&f.ca, "ca-file", "", "")
+	return set, f
+}
+
+func (a *adminClient) prepare(cfg *config.Config, f *accessFlags) error {
 	if a.url == "" {
 		a.url = serverURL(cfg)
 	}
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
+	ca := f.ca
 	if ca == "" {
 		ca = cfg.HTTP.TLS.CertFile
 	}
@@ -227,15 +246,15 @@ func (a *adminClient) prepare(cfg *config.Config, passwordFile, cert, key, ca st
 		}
 	}
 	a.http = &http.Client{Transport: &http.Transport{TLSClientConfig: t, DisableKeepAlives: true}}
-	if cert != "" || key != "" {
-		pair, err := tls.LoadX509KeyPair(cert, key)
+	if f.cert != "" || f.key != "" {
+		pair, err := tls.LoadX509KeyPair(f.cert, f.key)
 		if err != nil {
 			return fmt.Errorf("client certificate: %w", err)
 		}
 		t.Certificates = []tls.Certificate{pair}
 		return nil
 	}
-	return a.findPassword(cfg, passwordFile)
+	return a.findPassword(cfg, f.passwordFile)
 }
 
 func (a *adminClient) findPassword(cfg *config.Config, file string) error {

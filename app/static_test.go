@@ -178,3 +178,36 @@ func TestChangesOfSettingsAreRecorded(t *testing.T) {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}
 }
+
+// A change of the audit configuration is an event of its own, with what changed if differences are wanted.
+func TestAChangeOfTheAuditConfigurationIsAnEvent(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, nil)
+	const diffs = `{"audit":{"ignore_users":["a"]},"compliance":{"internal_config":true,"write_metadata_only":false,"write_log_diffs":true}}`
+	s.Audit(diffs)
+	s.Must("PATCH", "/_plugins/_security/api/audit", `[{"op":"add","path":"/config/audit/ignore_users/-","value":"b"},{"op":"replace","path":"/config/audit/enable_rest","value":false}]`)
+	s.Must("PATCH", "/_opendistro/_security/api/audit", `[{"op":"replace","path":"/config/compliance/write_log_diffs","value":false}]`)
+	s.Must("PUT", "/_plugins/_security/api/audit/config", `{"enabled":true}`)
+	var got []string
+	for _, e := range s.Events(4, `{"bool":{"filter":[{"term":{"audit_category":"COMPLIANCE_INTERNAL_CONFIG_WRITE"}},{"term":{"audit_trace_doc_id":"audit"}}]}}`) {
+		var body any
+		if err := json.Unmarshal([]byte(e.Text("audit_request_body")), &body); err == nil {
+			body = "a body"
+		}
+		b, err := json.Marshal([]any{e["audit_compliance_operation"], e.Text("audit_compliance_diff_content"), body, e["audit_request_effective_user"]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, string(b))
+	}
+	want := []string{
+		`["UPDATE","",null,"admin"]`, // judged by the configuration before it
+		`["UPDATE","[{\"op\":\"replace\",\"path\":\"/audit/config/audit/enable_rest\",\"value\":false},` +
+			`{\"op\":\"add\",\"path\":\"/audit/config/audit/ignore_users/1\",\"value\":\"b\"}]",null,"admin"]`,
+		`["UPDATE","[{\"op\":\"replace\",\"path\":\"/audit/config/compliance/write_log_diffs\",\"value\":false}]",null,"admin"]`,
+		`["UPDATE","","a body","admin"]`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
