@@ -3,7 +3,7 @@
 LINT_VERSION = v2.15.0
 LINT = bin/golangci-lint-$(LINT_VERSION)
 
-.PHONY: all build test check lint race generate bench demo fuzz
+.PHONY: all build test check lint race generate bench bench-audit demo fuzz
 
 all: build
 
@@ -36,6 +36,10 @@ generate:
 # Measures the figures in docs/performance.md; SHORT=1 ends within a minute.
 bench:
 	go run ./app/bench $(if $(SHORT),-short)
+
+# Measures what auditing costs, on the same page.
+bench-audit:
+	go run ./app/bench -suite audit $(if $(SHORT),-short)
 
 demo:
 	go run . demo --once

@@ -1,48 +1,19 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
-
-	"vigil/app"
-	"vigil/config"
 )
 
-const (
-	passwordVar   = "VIGIL_ADMIN_PASSWORD"
-	adminPassword = "a-Long-enough-1"
-	// lost is when a message is not waited for any longer.
-	lost = 5 * time.Second
-)
-
-// serveVigil serves the whole program with its defaults, except that messages may go to this machine.
-func serveVigil(ctx context.Context, dir string) (*served, error) {
-	file := filepath.Join(dir, "vigil.yml")
-	if err := os.WriteFile(file, []byte("notify: {allow_networks: [127.0.0.0/8]}\nlog: {level: warn}\n"), 0o600); err != nil {
-		return nil, fmt.Errorf("write the configuration: %w", err)
-	}
-	cfg, err := config.Load(config.Source{File: file, Getenv: os.Getenv, Data: filepath.Join(dir, "data"), Listen: "127.0.0.1:0"})
-	if err != nil {
-		return nil, err
-	}
-	s, err := app.New(ctx, cfg, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
-	if err != nil {
-		return nil, err
-	}
-	return &served{url: s.URL(), run: s.Run}, nil
-}
+// lost is when a message is not waited for any longer.
+const lost = 5 * time.Second
 
 // alarm measures how long after the answer to a failed login its message is at the receiver. Every trial has a user of its
 // own and a monitor that looks for failed logins of just that user, whose schedule is too slow to help.
@@ -57,7 +28,7 @@ func (b *bench) alarm(ctx context.Context) (list []figure, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, server.stop()) }()
-	a := &alarmClient{url: server.url, http: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{}}, inbox: in}
+	a := &alarmClient{client: newClient(server.url, nil), inbox: in}
 	defer a.http.CloseIdleConnections()
 	if err := a.ready(ctx); err != nil {
 		return nil, err
@@ -89,29 +60,10 @@ func (b *bench) alarm(ctx context.Context) (list []figure, err error) {
 
 // alarmClient is an administrator who makes monitors and an intruder who sets them off.
 type alarmClient struct {
-	url         string
-	http        *http.Client
+	*client
+
 	inbox       *inbox
 	destination string
-}
-
-// ready waits until the server says that it is.
-func (a *alarmClient) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		status, _, err := a.do(ctx, http.MethodGet, "/_vigil/health", "", nil)
-		if err == nil && status == http.StatusOK {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the server: %w", errors.Join(ctx.Err(), err))
-		case <-tick.C:
-		}
-	}
 }
 
 // trial returns how long after the 401 the message came, or lost.
@@ -139,7 +91,7 @@ func (a *alarmClient) trial(ctx context.Context, user string) (time.Duration, er
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	status, body, err = a.do(ctx, http.MethodDelete, "/_opendistro/_alerting/monitors/"+id, "admin", nil)
+	status, body, err = a.do(ctx, http.MethodDelete, "/_opendistro/_alerting/monitors/"+id, adminName, nil)
 	if err == nil && status != http.StatusOK {
 		err = fmt.Errorf("deleting the monitor was answered %d %s", status, body)
 	}
@@ -171,44 +123,16 @@ func (a *alarmClient) monitor(user string) map[string]any {
 
 // create posts a document and returns its id.
 func (a *alarmClient) create(ctx context.Context, path string, doc any) (string, error) {
-	raw, err := json.Marshal(doc)
-	if err != nil {
-		return "", fmt.Errorf("POST %s: %w", path, err)
-	}
-	status, body, err := a.do(ctx, http.MethodPost, path, "admin", raw)
-	if err != nil {
-		return "", err
-	}
 	var created struct {
 		ID string `json:"_id"`
 	}
-	if err := json.Unmarshal(body, &created); status != http.StatusCreated || err != nil || created.ID == "" {
-		return "", fmt.Errorf("POST %s: answered %d %s", path, status, body)
+	if err := a.call(ctx, http.MethodPost, path, adminName, doc, &created); err != nil {
+		return "", err
+	}
+	if created.ID == "" {
+		return "", fmt.Errorf("POST %s: answered no id", path)
 	}
 	return created.ID, nil
-}
-
-// do sends a request of a user, of nobody if the name is empty. All users but admin have a wrong password.
-func (a *alarmClient) do(ctx context.Context, method, path, user string, raw []byte) (status int, body []byte, err error) {
-	req, err := http.NewRequestWithContext(ctx, method, a.url+path, bytes.NewReader(raw))
-	if err != nil {
-		return 0, nil, fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	if raw != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if user != "" {
-		req.SetBasicAuth(user, adminPassword)
-	}
-	resp, err := a.http.Do(req)
-	if err != nil {
-		return 0, nil, err
-	}
-	body, err = io.ReadAll(resp.Body)
-	if err = errors.Join(err, resp.Body.Close()); err != nil {
-		return 0, nil, fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	return resp.StatusCode, body, nil
 }
 
 // inbox receives messages.

@@ -90,12 +90,10 @@ func inProcess(t *testing.T, mode string, r request) *loaded {
 			io.WriteString(out, answer+"\n")
 		}
 	}()
-	l := &loaded{child: &child{url: s.url, in: commands, out: bufio.NewScanner(answers)}, request: r, text: r.text()}
+	l := &loaded{child: &child{url: s.url, in: commands, out: bufio.NewScanner(answers)}, load: newLoad(s.url, r)}
 	t.Cleanup(func() {
 		commands.Close()
-		for _, c := range l.conns {
-			c.Close()
-		}
+		l.disconnect()
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
@@ -145,6 +143,44 @@ func TestOneMessageOfATrialCounts(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]bool{"intruder000": false, "intruder001": true}, got); diff != "" {
 		t.Errorf("arrived (-want +got):\n%s", diff)
+	}
+}
+
+func TestCopyTokensCopies(t *testing.T) {
+	for _, text := range []string{`{}`, `[]`, `{"a":[1,2.50,{"b":null}],"c":{"d":"é\"<"},"e":true}`, `[[],{},[{"x":[]}],""]`} {
+		var got bytes.Buffer
+		if err := copyTokens(&got, []byte(text)); err != nil || got.String() != text {
+			t.Errorf("copied %s, %v; want %s", &got, err, text)
+		}
+	}
+	if err := copyTokens(&bytes.Buffer{}, []byte(`{"a":`)); err == nil {
+		t.Error("what ends early was copied")
+	}
+}
+
+// What is measured when a large answer is read must have been read, and its events made; without that it streams.
+func TestLargeAnswersAreReadWhereWatched(t *testing.T) {
+	b := &bench{dir: t.TempDir()}
+	for _, tt := range []struct {
+		watched map[string][]string
+		whole   bool
+	}{
+		{map[string][]string{indexName: {"owner"}}, true},
+		{nil, false},
+	} {
+		l, err := b.openLarge("large", largeAnswer(), tt.watched)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.ask(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if whole := l.held == len(l.answer); whole != tt.whole || !whole && l.held > mayHold {
+			t.Errorf("watched %v: %d of %d bytes were held", tt.watched, l.held, len(l.answer))
+		}
+		if err := l.close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

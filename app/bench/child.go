@@ -70,8 +70,8 @@ func serve(ctx context.Context, mode, dir string) (*served, error) {
 		return servePlain(ctx)
 	case modeAudited, modeDefault:
 		return serveGateway(ctx, dir, mode == modeAudited)
-	case modeVigil:
-		return serveVigil(ctx, dir)
+	case modeVigil, modeFile:
+		return serveVigil(ctx, dir, mode == modeFile)
 	}
 	return nil, fmt.Errorf("unknown mode %q", mode)
 }

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
@@ -38,6 +39,46 @@ type bench struct {
 	short    bool
 	dir      string // on a disk, removed at the end
 	profiles string // where CPU profiles go, if anywhere
+	suite    suite
+
+	fullRate float64 // searches per second with everything recorded and indexed
+}
+
+// suite is a list of measurements with a name of its own.
+type suite struct {
+	name     string
+	measures []measure
+}
+
+// measure takes some figures.
+type measure struct {
+	name string
+	take func(context.Context) ([]figure, error)
+}
+
+// choose returns the suite of a name, or of it the one measurement that is wanted.
+func (b *bench) choose(name, only string) (suite, error) {
+	var s suite
+	switch name {
+	case "path":
+		s = suite{"bench", []measure{
+			{"writers", b.manyWriters}, {"writer", b.oneWriter}, {"audited", b.audited}, {"unaudited", b.unaudited},
+			{"encoding", b.encoding}, {"alarm", b.alarm},
+		}}
+	case "audit":
+		s = suite{"bench-audit", []measure{
+			{"searches", b.searches}, {"searchable", b.searchable}, {"bulks", b.bulks}, {"reads", b.reads}, {"parsing", b.parsing},
+		}}
+	default:
+		return s, fmt.Errorf("unknown suite %q, want path or audit", name)
+	}
+	if only != "" {
+		s.measures = slices.DeleteFunc(s.measures, func(m measure) bool { return m.name != only })
+	}
+	if len(s.measures) == 0 {
+		return s, fmt.Errorf("suite %s does not measure %q", name, only)
+	}
+	return s, nil
 }
 
 // run returns the exit status: 0 if everything was measured, 1 if not, 2 if the command was called wrongly.
@@ -46,6 +87,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	flags.BoolVar(&b.short, "short", false, "measure less, within a minute")
+	name := flags.String("suite", "path", "what is measured: path (of a request) or audit (what auditing costs)")
+	only := flags.String("only", "", "the one measurement of the suite that is taken")
 	flags.StringVar(&b.profiles, "profile", "", "folder for CPU profiles of the gateway, which cost some of what is measured")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -55,6 +98,11 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	}
 	if flags.NArg() > 0 {
 		fmt.Fprintf(errs, "bench: unexpected argument %q\n", flags.Arg(0))
+		return 2
+	}
+	var err error
+	if b.suite, err = b.choose(*name, *only); err != nil {
+		fmt.Fprintf(errs, "bench: %v\n", err)
 		return 2
 	}
 	remove, err := b.makeDir()
@@ -72,7 +120,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 			met++
 		}
 	}
-	fmt.Fprintf(out, "bench: %d of %d figures met\n", met, len(list))
+	fmt.Fprintf(out, "%s: %d of %d figures met\n", b.suite.name, met, len(list))
 	if err != nil {
 		return 1
 	}
@@ -83,12 +131,10 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 func (b *bench) figures(ctx context.Context, out io.Writer) ([]figure, error) {
 	writeRow(out, "what", "must", "is", "met")
 	var all []figure
-	for _, measure := range []func(context.Context) ([]figure, error){
-		b.manyWriters, b.oneWriter, b.audited, b.unaudited, b.encoding, b.alarm,
-	} {
-		list, err := measure(ctx)
+	for _, m := range b.suite.measures {
+		list, err := m.take(ctx)
 		if err != nil {
-			return all, err
+			return all, fmt.Errorf("%s: %w", m.name, err)
 		}
 		for _, f := range list {
 			f.write(out)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -21,11 +22,19 @@ const (
 	clients      = 32
 )
 
-// request is what the clients ask, and what the stub cluster answers.
+// request is what the clients ask, and what is answered: by the stub cluster just that, by others something with it in it.
 type request struct {
 	name, method, path, body string
 	status                   int
 	answer                   string
+	part                     bool // whether the answer is only a part of what is answered
+}
+
+func (r request) answers(body []byte) bool {
+	if r.part {
+		return bytes.Contains(body, []byte(r.answer))
+	}
+	return string(body) == r.answer
 }
 
 func searchRequest() request {

@@ -31,6 +31,7 @@ const (
 	modeAudited = "audited" // the gateway, with a policy that keeps one event of each request
 	modeDefault = "default" // the gateway with the default policy, which keeps none of them
 	modeVigil   = "vigil"   // the whole program
+	modeFile    = "file"    // the whole program, with a file as its only sink
 )
 
 // servePlain serves the answers of the stub cluster with net/http alone.
@@ -60,11 +61,16 @@ func answer(w http.ResponseWriter, r *http.Request) {
 // serveGateway serves the stub cluster behind a gateway that is put together as app does it, with a trail on disk.
 func serveGateway(ctx context.Context, dir string, audited bool) (*served, error) {
 	registry := prometheus.NewRegistry()
-	trail, err := openTrail(dir, audited, registry)
+	c := audit.DefaultConfig()
+	if audited {
+		c.Audit.DisabledTransportCategories = []audit.Category{audit.Authenticated}
+		c.Audit.IgnoreRequests = []string{"BulkRequest"} // the second event of a write
+	}
+	trail, err := openTrail(dir, c, registry)
 	if err != nil {
 		return nil, err
 	}
-	g, err := newGateway(trail, registry)
+	g, err := newGateway(trail, registry, http.HandlerFunc(answer))
 	if err != nil {
 		return nil, errors.Join(err, trail.Close())
 	}
@@ -83,12 +89,7 @@ func serveGateway(ctx context.Context, dir string, audited bool) (*served, error
 	return s, nil
 }
 
-func openTrail(dir string, audited bool, registry *prometheus.Registry) (*audit.Trail, error) {
-	c := audit.DefaultConfig()
-	if audited {
-		c.Audit.DisabledTransportCategories = []audit.Category{audit.Authenticated}
-		c.Audit.IgnoreRequests = []string{"BulkRequest"} // the second event of a write
-	}
+func openTrail(dir string, c audit.Config, registry *prometheus.Registry) (*audit.Trail, error) {
 	policy, err := audit.NewPolicy(c, audit.Indices{
 		Audit:  func(index string) bool { return strings.HasPrefix(index, "security-auditlog-") },
 		Config: func(index string) bool { return index == ".opendistro_security" },
@@ -104,7 +105,7 @@ func openTrail(dir string, audited bool, registry *prometheus.Registry) (*audit.
 
 const nodeID = "q3pZ0h1xTTuN1e0vX2aWbg"
 
-func newGateway(trail *audit.Trail, registry *prometheus.Registry) (*gateway.Gateway, error) {
+func newGateway(trail *audit.Trail, registry *prometheus.Registry, cluster http.Handler) (*gateway.Gateway, error) {
 	table, err := rest.NewTable(rest.OpenSearch())
 	if err != nil {
 		return nil, fmt.Errorf("routes: %w", err)
@@ -139,8 +140,8 @@ func newGateway(trail *audit.Trail, registry *prometheus.Registry) (*gateway.Gat
 	}
 	return gateway.New(gateway.Options{
 		Routes: table, Authn: authn.Chain{certs, basic}, Authz: func() *authz.Evaluator { return evaluator }, Audit: trail,
-		Indices: indices{}, Dialect: dialect{}, Cluster: http.HandlerFunc(answer), Node: nodeID, ClusterName: "vigil",
-		SecurityIndex: ".opendistro_security", ConfigType: strings.ToLower, MaxContentLength: 100 << 20, MaxInFlight: 1 << 30, Done: done,
+		Indices: indices{}, Dialect: dialect{}, Cluster: cluster, Node: nodeID, ClusterName: "vigil",
+		SecurityIndex: ".opendistro_security", ConfigType: strings.ToLower, MaxContentLength: 100 << 20, MaxInFlight: 1 << 30, Done: done, ReadDerived: true,
 	})
 }
 
