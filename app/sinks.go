@@ -25,6 +25,9 @@ import (
 // sinkTestTime bounds how long a test event may take.
 const sinkTestTime = 30 * time.Second
 
+// batchSpacing bounds how often a busy sink is written to. It is far below what anybody notices.
+const batchSpacing = 5 * time.Millisecond
+
 // sinkParts are the sinks of one cluster beyond what the trail knows of them.
 type sinkParts struct {
 	names []*sink.IndexName // of the indices that events are in, wherever they are
@@ -129,7 +132,8 @@ func (s *Server) attachSinks() error {
 			return fmt.Errorf("audit.sinks.%s: %w", c.Name, err)
 		}
 		err = s.trail.Attach(s.seams.sink(made), audit.SinkOptions{
-			BatchEntries: c.BatchEvents, BatchBytes: batchBytes(c), Categories: categories, SkipWhenFull: c.OnFull == "skip",
+			BatchEntries: c.BatchEvents, BatchBytes: batchBytes(c), Spacing: batchSpacing, Categories: categories,
+			SkipWhenFull: c.OnFull == "skip",
 		})
 		if err != nil {
 			return errors.Join(err, made.Close())

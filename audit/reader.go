@@ -86,6 +86,7 @@ func (r *reader) run(ctx context.Context) error {
 		if err := r.t.log.Wait(ctx, r.position()); err != nil {
 			return r.stopped(ctx, err)
 		}
+		began := time.Now()
 		err := r.offer(ctx)
 		r.note(err)
 		if err == nil {
@@ -93,6 +94,7 @@ func (r *reader) run(ctx context.Context) error {
 				r.t.logger.InfoContext(ctx, "sink takes events again", "sink", r.name, "attempts", failures+1)
 			}
 			failures = 0
+			r.gather(ctx, began)
 			continue
 		}
 		if ctx.Err() != nil || errors.Is(err, wal.ErrClosed) {
@@ -108,6 +110,20 @@ func (r *reader) run(ctx context.Context) error {
 			return nil
 		}
 		failures++
+	}
+}
+
+// gather lets the next batch grow until the spacing has passed since the last one began.
+func (r *reader) gather(ctx context.Context, began time.Time) {
+	left := r.Spacing - time.Since(began)
+	if left <= 0 || r.t.log.Last()-r.position() >= uint64(r.BatchEntries) {
+		return
+	}
+	wait := time.NewTimer(left)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -146,6 +146,33 @@ func TestSinksGetEverythingInOrderAtTheirOwnPace(t *testing.T) {
 	})
 }
 
+func TestBatchesKeepTheirSpacing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		trail := openTrail(t, Options{})
+		began := time.Now()
+		var at []time.Duration
+		sink := &fakeSink{name: "s", write: func([]Entry) error { at = append(at, time.Since(began)); return nil }}
+		attach(t, trail, sink, SinkOptions{BatchEntries: 3, Spacing: time.Second})
+		stop := start(t, trail)
+		defer stop()
+		batch := func(users ...string) {
+			for _, u := range users {
+				record(t, trail, u)
+			}
+			synctest.Wait()
+		}
+		batch("1")                                           // at once
+		batch("2", "3")                                      // together, a second later
+		time.Sleep(1500 * time.Millisecond)                  //nolint:forbidigo // the clock of the bubble
+		record(t, trail, "4", "5", "6", "7", "8", "9", "10") // full batches do not wait
+		drain(t, trail)
+		want := []time.Duration{0, time.Second, 2 * time.Second, 2 * time.Second, 3 * time.Second}
+		if diff := cmp.Diff(want, at); diff != "" {
+			t.Errorf("batches were written at (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestRetriesBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		trail := openTrail(t, Options{})

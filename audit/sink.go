@@ -56,6 +56,9 @@ type SinkOptions struct {
 	// BatchEntries is 1,000 by default, BatchBytes 4 MiB. A single larger entry makes a batch of its own.
 	BatchEntries int
 	BatchBytes   int
+	// Spacing is the least time between the beginnings of two batches, unless the next one is full; none by default. What a
+	// batch costs, a sync or a request, is shared by what comes within it, and a lone event is not held up.
+	Spacing time.Duration
 	// DeadLetterBytes bounds the file of rejected entries; 1 GiB by default. When it is reached the sink waits.
 	DeadLetterBytes int64
 	// Categories are those that the sink gets; all if empty. Gap records go to every sink.
