@@ -8,11 +8,15 @@ import (
 )
 
 // discovery finds the fields of a document that a mapping lacks.
-type discovery struct{ m *Mapping }
+type discovery struct {
+	*parser
+
+	m *Mapping
+}
 
 // object walks a document's object beside the existing mapper (nil if it is new) and the one with the additions.
 func (d *discovery) object(old, add *mapper, v *fastjson.Value, dynamic string) *Error {
-	return visit(v, func(key string, v *fastjson.Value) *Error { return d.member(old, add, key, v, dynamic) })
+	return d.visit(v, func(key []byte, v *fastjson.Value) *Error { return d.member(old, add, string(key), v, dynamic) })
 }
 
 func (m *mapper) prop(name string) *mapper {

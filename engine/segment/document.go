@@ -1,9 +1,11 @@
 package segment
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -29,18 +31,20 @@ type Parsed struct {
 // Parse reads a document. New fields are mapped as the mapping's dynamic rules say, within the limits. Errors are an
 // [*Error] or wrap [ErrSyntax].
 func (m *Mapping) Parse(id string, source []byte, limits Limits) (*Parsed, error) {
-	v, err := parseJSON(source)
+	p := m.parser()
+	defer m.release(p)
+	v, err := p.parseJSON(source)
 	if err != nil {
 		return nil, err
 	}
-	out, needs, perr := m.parse(id, v, false)
+	out, needs, perr := m.parse(p, id, v, false)
 	if perr != nil {
 		return nil, perr
 	}
 	if !needs {
 		return out, m.checkTimestamp(out)
 	}
-	d := discovery{m: m}
+	d := discovery{parser: p, m: m}
 	add := newObject("", "")
 	if perr := d.object(m.root, add, v, m.root.dynamic); perr != nil {
 		return nil, perr
@@ -51,7 +55,7 @@ func (m *Mapping) Parse(id string, source []byte, limits Limits) (*Parsed, error
 	if err != nil {
 		return nil, err
 	}
-	out, _, perr = merged.parse(id, v, false)
+	out, _, perr = merged.parse(p, id, v, false)
 	if perr != nil {
 		return nil, perr
 	}
@@ -67,25 +71,54 @@ func (m *Mapping) Parse(id string, source []byte, limits Limits) (*Parsed, error
 
 // Reparse reads a document that was accepted before, perhaps under an older mapping: what does not fit is left out.
 func (m *Mapping) Reparse(id string, source []byte) (*Parsed, error) {
-	v, err := parseJSON(source)
+	p := m.parser()
+	defer m.release(p)
+	v, err := p.parseJSON(source)
 	if err != nil {
 		return nil, err
 	}
-	out, _, perr := m.parse(id, v, true)
+	out, _, perr := m.parse(p, id, v, true)
 	if perr != nil {
 		return nil, perr
 	}
 	return out, nil
 }
 
-func parseJSON(source []byte) (*fastjson.Value, error) {
+// parser is what parsing one document leaves for the next.
+type parser struct {
+	fastjson.Parser
+
+	keys  [][]byte // of the objects that are being read, the outer first
+	large bool
+}
+
+// parser returns one that nobody else uses until it is released, and with it what it has parsed.
+func (m *Mapping) parser() *parser {
+	if p, ok := m.parsers.Get().(*parser); ok {
+		return p
+	}
+	return &parser{}
+}
+
+func (m *Mapping) release(p *parser) {
+	if p.large {
+		return // it would keep its memory
+	}
+	m.parsers.Put(p)
+}
+
+// largeSource is the size from which on a document's parser is not used for another.
+const largeSource = 1 << 20
+
+func (p *parser) parseJSON(source []byte) (*fastjson.Value, error) {
+	p.large = p.large || len(source) > largeSource
 	if err := fastjson.ValidateBytes(source); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
 	}
 	if !utf8.Valid(source) {
 		return nil, fmt.Errorf("%w: invalid UTF-8", ErrSyntax)
 	}
-	v, err := fastjson.ParseBytes(source)
+	v, err := p.ParseBytes(source)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
 	}
@@ -100,56 +133,67 @@ func parseJSON(source []byte) (*fastjson.Value, error) {
 
 // docParser reads one document. It notes in needs that there are fields the mapping does not know yet.
 type docParser struct {
+	*parser
+
 	m       *Mapping
 	id      string
 	lenient bool
 	needs   bool
 	root    *Doc
 	nested  int
+	room    []Value // for the first values of fields
+	text    strings.Builder
 }
 
-func (m *Mapping) parse(id string, v *fastjson.Value, lenient bool) (*Parsed, bool, *Error) {
-	p := docParser{m: m, id: id, lenient: lenient, root: &Doc{Values: map[string][]Value{}}}
+func (m *Mapping) parse(with *parser, id string, v *fastjson.Value, lenient bool) (*Parsed, bool, *Error) {
+	n := 0
+	if o, err := v.Object(); err == nil {
+		n = min(o.Len(), maxRoom)
+	}
+	// Most members are a field with one sub-field, which share one value.
+	root := &Doc{Values: make(map[string][]Value, 2*n)}
+	p := docParser{parser: with, m: m, id: id, lenient: lenient, root: root, room: make([]Value, 0, n)}
 	if err := p.object(m.root, v, p.root, m.root.dynamic); err != nil {
 		return nil, false, err
 	}
 	return &Parsed{Values: p.root.Values, Nested: p.root.Nested, Mapping: m}, p.needs, nil
 }
 
-// visit calls f for the members of an object in their order and refuses a key that comes twice.
-func visit(v *fastjson.Value, f func(key string, v *fastjson.Value) *Error) *Error {
+// maxRoom bounds what is set aside for the members of a document before they are read.
+const maxRoom = 1 << 10
+
+// manyKeys is the number of members from which on their keys are compared by a table.
+const manyKeys = 64
+
+// visit calls f for the members of an object in their order and refuses a key that comes twice. The key is the parser's.
+func (p *parser) visit(v *fastjson.Value, f func(key []byte, v *fastjson.Value) *Error) *Error {
 	o, err := v.Object()
 	if err != nil {
 		return mapperParsing("failed to parse")
 	}
-	seen := make([]string, 0, 16)
+	begin := len(p.keys)
 	var many map[string]bool
+	if o.Len() > manyKeys {
+		many = make(map[string]bool, o.Len())
+	}
 	var fault *Error
 	o.Visit(func(k []byte, v *fastjson.Value) {
 		if fault != nil {
 			return
 		}
-		key := string(k)
-		dup := many[key]
-		for i := 0; many == nil && i < len(seen) && !dup; i++ {
-			dup = seen[i] == key
-		}
-		if dup {
+		if many[string(k)] || slices.ContainsFunc(p.keys[begin:], func(seen []byte) bool { return bytes.Equal(seen, k) }) {
 			fault = mapperParsing("failed to parse")
-			fault.Cause = &Error{Type: "json_parse_exception", Reason: "Duplicate field '" + key + "'"}
+			fault.Cause = &Error{Type: "json_parse_exception", Reason: "Duplicate field '" + string(k) + "'"}
 			return
 		}
-		if seen = append(seen, key); len(seen) > 16 {
-			if many == nil {
-				many = make(map[string]bool, o.Len())
-				for _, s := range seen {
-					many[s] = true
-				}
-			}
-			many[key] = true
+		if many != nil {
+			many[string(k)] = true
+		} else {
+			p.keys = append(p.keys, k)
 		}
-		fault = f(key, v)
+		fault = f(k, v)
 	})
+	p.keys = p.keys[:begin]
 	return fault
 }
 
@@ -161,8 +205,11 @@ func inherit(dynamic, parent string) string {
 }
 
 func (p *docParser) object(m *mapper, v *fastjson.Value, into *Doc, dynamic string) *Error {
-	return visit(v, func(key string, v *fastjson.Value) *Error {
-		return p.member(m, key, v, into, dynamic)
+	return p.visit(v, func(key []byte, v *fastjson.Value) *Error {
+		if sub := m.props[string(key)]; sub != nil {
+			return p.value(sub, v, into, dynamic)
+		}
+		return p.member(m, string(key), v, into, dynamic)
 	})
 }
 
@@ -325,7 +372,7 @@ func (p *docParser) index(m *mapper, v *fastjson.Value, into *Doc) *Error {
 	if m.typ == Alias {
 		return mapperParsing("Cannot write to a field alias [" + m.path + "].")
 	}
-	val, ok, err := convert(m.field, v)
+	val, ok, err := p.convert(m.field, v)
 	if err != nil {
 		if p.lenient || m.field.IgnoreMalformed {
 			into.Values["_ignored"] = append(into.Values["_ignored"], Value{Str: m.path})
@@ -335,14 +382,36 @@ func (p *docParser) index(m *mapper, v *fastjson.Value, into *Doc) *Error {
 		}
 	}
 	if ok {
-		into.Values[m.path] = append(into.Values[m.path], val)
+		p.add(into, m.path, val)
 	}
 	for _, sub := range m.subs {
-		if err := p.index(sub, v, into); err != nil {
+		if err == nil && sub.field.indexesLike(m.field) {
+			if ok {
+				into.Values[sub.path] = slices.Clip(into.Values[m.path])
+			}
+		} else if err := p.index(sub, v, into); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// add adds a value to a field. The first values of all fields of a document lie side by side.
+func (p *docParser) add(into *Doc, field string, val Value) {
+	values := into.Values[field]
+	if values == nil && len(p.room) < cap(p.room) {
+		n := len(p.room)
+		p.room = append(p.room, val)
+		into.Values[field] = p.room[n : n+1 : n+1]
+		return
+	}
+	into.Values[field] = append(values, val)
+}
+
+// indexesLike reports whether a keyword has exactly the values of another.
+func (f *Field) indexesLike(g *Field) bool {
+	return f.Type == Keyword && g.Type == Keyword && f.IgnoreAbove == g.IgnoreAbove && f.Normalizer == g.Normalizer &&
+		f.NullValue == nil && g.NullValue == nil && f.NotIndexed == g.NotIndexed && f.NoDocValues == g.NoDocValues
 }
 
 // maxPreview bounds the value that an error repeats.

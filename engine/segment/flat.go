@@ -12,8 +12,8 @@ func (p *docParser) flat(m *mapper, v *fastjson.Value, into *Doc) *Error {
 	case fastjson.TypeNull:
 		return nil
 	case fastjson.TypeObject:
-		return visit(v, func(key string, v *fastjson.Value) *Error {
-			p.flatValue(m.path, m.path+"."+key, v, into)
+		return p.visit(v, func(key []byte, v *fastjson.Value) *Error {
+			p.flatValue(m.path, m.path+"."+string(key), v, into)
 			return nil
 		})
 	default:

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Mapping is what an index knows about its fields: the tree of mappers as clients put and get it, and the table of fields
@@ -23,6 +24,8 @@ type Mapping struct {
 	names  []string // of fields, sorted
 	flat   []string // paths of flat_object fields
 	count  int      // mappers, as index.mapping.total_fields.limit counts them
+
+	parsers sync.Pool // of *parser
 }
 
 // Limits are an index's bounds on its mapping. Zero members mean OpenSearch's defaults.

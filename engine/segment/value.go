@@ -25,8 +25,26 @@ func scalarText(v *fastjson.Value) string {
 	return string(v.MarshalTo(nil))
 }
 
+// textRoom is how much text of a document is kept in one piece.
+const textRoom = 512
+
+// scalar is [scalarText], but the texts of a document lie side by side.
+func (p *docParser) scalar(v *fastjson.Value) string {
+	if v.Type() != fastjson.TypeString {
+		return scalarText(v)
+	}
+	b := v.GetStringBytes()
+	if p.text.Cap()-p.text.Len() < len(b) {
+		p.text = strings.Builder{}
+		p.text.Grow(max(len(b), textRoom))
+	}
+	n := p.text.Len()
+	p.text.Write(b)
+	return p.text.String()[n:]
+}
+
 // convert makes the indexed value of a field from a value in a document; ok is false if nothing is indexed.
-func convert(f *Field, v *fastjson.Value) (val Value, ok bool, err *Error) {
+func (p *docParser) convert(f *Field, v *fastjson.Value) (val Value, ok bool, err *Error) {
 	text, number := "", false
 	switch v.Type() {
 	case fastjson.TypeNull:
@@ -43,7 +61,7 @@ func convert(f *Field, v *fastjson.Value) (val Value, ok bool, err *Error) {
 		}
 		return Value{}, false, &Error{Type: "illegal_state_exception", Reason: "Can't get text on a START_OBJECT"}
 	default:
-		text, number = scalarText(v), v.Type() == fastjson.TypeNumber
+		text, number = p.scalar(v), v.Type() == fastjson.TypeNumber
 	}
 	switch f.Type {
 	case Keyword:
