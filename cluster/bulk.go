@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
+
+	"github.com/valyala/fastjson"
 )
 
 // BulkOp is one write of a bulk.
@@ -39,60 +42,101 @@ func (c *Client) Bulk(ctx context.Context, ops []BulkOp) ([]BulkResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	var answer struct {
-		Items []map[string]struct {
-			IndexResult
-			Status int    `json:"status"`
-			Error  *cause `json:"error"`
-		} `json:"items"`
-	}
-	if err := c.call(ctx, http.MethodPost, Path("_bulk"), nil, body, &answer); err != nil {
+	resp, err := c.Do(ctx, http.MethodPost, Path("_bulk"), nil, body)
+	if err != nil {
 		return nil, err
 	}
-	if len(answer.Items) != len(ops) {
-		return nil, fmt.Errorf("bulk: %d results for %d operations", len(answer.Items), len(ops))
+	p := c.parsers.Get()
+	defer c.parsers.Put(p)
+	items, err := bulkItems(p, resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("bulk: reading the answer: %w", err)
 	}
-	results := make([]BulkResult, len(ops))
-	for i, item := range answer.Items {
-		for op, r := range item {
-			results[i] = BulkResult{IndexResult: r.IndexResult, Op: op, Status: r.Status}
-			if r.Error != nil {
-				results[i].Err = &Error{Status: r.Status, Type: r.Error.Type, Reason: r.Error.Reason}
-			} else if r.Status >= http.StatusBadRequest {
-				results[i].Err = &Error{Status: r.Status}
-			}
+	if len(items) != len(ops) {
+		return nil, fmt.Errorf("bulk: %d results for %d operations", len(items), len(ops))
+	}
+	return items, nil
+}
+
+// bulkItems reads the answer to a bulk. It is not decoded by reflection, because every audit event is an item of one.
+func bulkItems(p *fastjson.Parser, answer []byte) ([]BulkResult, error) {
+	v, err := p.ParseBytes(answer)
+	if err != nil {
+		return nil, err
+	}
+	list := v.GetArray("items")
+	results := make([]BulkResult, len(list))
+	index := ""
+	for i, item := range list {
+		o, err := item.Object()
+		if err != nil {
+			return nil, err
 		}
+		o.Visit(func(op []byte, v *fastjson.Value) {
+			r := &results[i]
+			if name := v.GetStringBytes("_index"); string(name) != index {
+				index = string(name)
+			}
+			r.Op, r.Index, r.ID = string(op), index, string(v.GetStringBytes("_id"))
+			r.Version, r.SeqNo, r.PrimaryTerm = v.GetInt64("_version"), v.GetInt64("_seq_no"), v.GetInt64("_primary_term")
+			r.Result, r.Status = string(v.GetStringBytes("result")), v.GetInt("status")
+			if e := v.Get("error"); e != nil && e.Type() != fastjson.TypeNull {
+				r.Err = &Error{Status: r.Status, Type: string(e.GetStringBytes("type")), Reason: string(e.GetStringBytes("reason"))}
+			} else if r.Status >= http.StatusBadRequest {
+				r.Err = &Error{Status: r.Status}
+			}
+		})
 	}
 	return results, nil
 }
 
-type bulkAction struct {
-	Index         string `json:"_index"`
-	ID            string `json:"_id,omitempty"`
-	IfSeqNo       *int64 `json:"if_seq_no,omitempty"`
-	IfPrimaryTerm *int64 `json:"if_primary_term,omitempty"`
-}
-
 func encodeBulk(ops []BulkOp) ([]byte, error) {
-	var b bytes.Buffer
+	n := 0
+	for _, op := range ops {
+		n += len(op.Source) + len(op.Index) + len(op.ID) + 128
+	}
+	b := make([]byte, 0, n)
 	for i, op := range ops {
-		line, err := encode(map[string]bulkAction{op.Op: {
-			Index: op.Index, ID: op.ID, IfSeqNo: op.IfSeqNo, IfPrimaryTerm: op.IfPrimaryTerm,
-		}})
-		if err != nil {
-			return nil, fmt.Errorf("operation %d: %w", i, err)
-		}
-		b.Write(line)
-		b.WriteByte('\n')
+		b = append(appendAction(b, op), '\n')
 		if op.Op == "delete" {
 			continue
 		}
 		if bytes.IndexByte(op.Source, '\n') < 0 {
-			b.Write(op.Source)
-		} else if err := json.Compact(&b, op.Source); err != nil {
+			b = append(append(b, op.Source...), '\n')
+			continue
+		}
+		var line bytes.Buffer
+		if err := json.Compact(&line, op.Source); err != nil {
 			return nil, fmt.Errorf("operation %d: the source: %w", i, err)
 		}
-		b.WriteByte('\n')
+		b = append(append(b, line.Bytes()...), '\n')
 	}
-	return b.Bytes(), nil
+	return b, nil
+}
+
+// appendAction appends {"create":{"_index":…}}.
+func appendAction(b []byte, op BulkOp) []byte {
+	b = append(appendText(append(b, '{'), op.Op), `:{"_index":`...)
+	b = appendText(b, op.Index)
+	if op.ID != "" {
+		b = appendText(append(b, `,"_id":`...), op.ID)
+	}
+	if op.IfSeqNo != nil {
+		b = strconv.AppendInt(append(b, `,"if_seq_no":`...), *op.IfSeqNo, 10)
+	}
+	if op.IfPrimaryTerm != nil {
+		b = strconv.AppendInt(append(b, `,"if_primary_term":`...), *op.IfPrimaryTerm, 10)
+	}
+	return append(b, "}}"...)
+}
+
+// appendText appends a string as JSON. Names and ids rarely need escapes.
+func appendText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			quoted, _ := json.Marshal(s) // a string never fails
+			return append(b, quoted...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }

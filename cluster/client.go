@@ -17,12 +17,15 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/valyala/fastjson"
+
 	"vigil/rest"
 )
 
 // Client calls a handler that speaks the OpenSearch API. It is safe for concurrent use.
 type Client struct {
 	handler http.Handler
+	parsers fastjson.ParserPool // of the answers to bulks
 }
 
 // NewClient returns a client of h. Whether its calls are authorized and audited is h's affair.
