@@ -40,6 +40,7 @@ func encodeMeta(changes []change) ([]byte, error) {
 	return append([]byte{entryMeta}, b...), nil
 }
 
+// encode returns the entry. Its end is the source, of which it is a copy.
 func (d *docEntry) encode() []byte {
 	b := make([]byte, 0, 64+len(d.uuid)+len(d.id)+len(d.routing)+len(d.source))
 	kind := byte(entryIndex)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,7 +71,7 @@ func (e *Engine) serve(op operation, w http.ResponseWriter, q *request) (*answer
 	}
 	q.body = q.call.Body
 	if q.body == nil && q.http.Body != nil {
-		b, err := io.ReadAll(http.MaxBytesReader(w, q.http.Body, e.opts.MaxBody))
+		b, err := readAll(http.MaxBytesReader(w, q.http.Body, e.opts.MaxBody), q.http.ContentLength)
 		if big := (*http.MaxBytesError)(nil); errors.As(err, &big) {
 			return nil, rest.Errorf(http.StatusRequestEntityTooLarge, "too_long_http_content_exception",
 				"entity content is too long for the configured buffer limit [%d]", e.opts.MaxBody)
@@ -118,6 +119,17 @@ func (a *answer) write(w http.ResponseWriter, q *request) {
 	w.WriteHeader(a.status)
 	// The status line has left; a client that went away is all that can fail here.
 	_, _ = w.Write(a.text)
+}
+
+// believed is how long a body is believed to be before it has come.
+const believed = 4 << 20
+
+// readAll reads a body that says it has n bytes, if n is not negative.
+func readAll(body io.Reader, n int64) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(int(min(max(n, 0), believed)) + bytes.MinRead)
+	_, err := b.ReadFrom(body)
+	return b.Bytes(), err
 }
 
 // CheckParams refuses query parameters that the operation of a call does not know. OpenSearch does so before it asks for

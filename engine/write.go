@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"vigil/engine/query"
@@ -366,8 +365,10 @@ func (e *Engine) prepare(q *request, r *docResult, x *index, was record, p plan)
 		time: q.now.UnixMilli(), source: p.source, deleted: p.source == nil,
 	}
 	rec := record{tomb: tombstone{version: r.version, seq: r.seq, term: r.term, shard: r.shard, at: time.UnixMilli(entry.time)}}
+	logged := entry.encode()
 	if p.source != nil {
-		doc := newDoc(p.parsed, slices.Clone(p.source))
+		source := logged[len(logged)-len(p.source):]
+		doc := newDoc(p.parsed, source[:len(source):len(source)])
 		doc.ID, doc.Routing, doc.Shard, doc.Indexed = entry.id, entry.routing, entry.shard, time.UnixMilli(entry.time)
 		doc.Seq, doc.Term, doc.Version = r.seq, r.term, r.version
 		rec = record{doc: doc}
@@ -379,7 +380,7 @@ func (e *Engine) prepare(q *request, r *docResult, x *index, was record, p plan)
 	x.docs.nextSeq[r.shard]++
 	x.docs.prepare(entry.id, rec)
 	name, docs := x.Name, x.docs
-	r.flush = e.enqueue(entry.encode(), func() {
+	r.flush = e.enqueue(logged, func() {
 		docs.publish(entry.id, entry.shard, rec)
 		if e.opts.OnWrite != nil {
 			e.opts.OnWrite(name, entry.id, was.source(), rec.source())
