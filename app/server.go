@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -283,8 +284,11 @@ func (s *Server) documentWritten(index, _ string, before, after json.RawMessage)
 	s.alerting.scheduler.Document(index, before, after)
 }
 
-// isLocal reports whether an event's request came from within.
+// isLocal reports whether an event's request came from within. Nearly no event says so anywhere.
 func isLocal(event json.RawMessage) bool {
+	if !bytes.Contains(event, []byte(`"`+audit.OriginLocal+`"`)) {
+		return false
+	}
 	var e struct {
 		Origin string `json:"audit_request_origin"`
 	}
