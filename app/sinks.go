@@ -26,7 +26,7 @@ import (
 const sinkTestTime = 30 * time.Second
 
 // batchSpacing bounds how often a busy sink is written to. It is far below what anybody notices.
-const batchSpacing = 5 * time.Millisecond
+const batchSpacing = 10 * time.Millisecond
 
 // sinkParts are the sinks of one cluster beyond what the trail knows of them.
 type sinkParts struct {

@@ -51,9 +51,15 @@ func (m *metrics) synced(d time.Duration, _, bytes int) {
 	m.written.Add(float64(bytes))
 }
 
+// recorded counts events; neighbours are often of one category.
 func (m *metrics) recorded(categories []Category) {
-	for _, c := range categories {
-		m.events.WithLabelValues(string(c)).Inc()
+	for len(categories) > 0 {
+		n := 1
+		for n < len(categories) && categories[n] == categories[0] {
+			n++
+		}
+		m.events.WithLabelValues(string(categories[0])).Add(float64(n))
+		categories = categories[n:]
 	}
 }
 

@@ -61,14 +61,12 @@ type formatted struct {
 func (s *formatted) Write(ctx context.Context, batch []audit.Entry) error {
 	var rejected []audit.Rejection
 	out := make([]audit.Entry, 0, len(batch))
-	native := make(map[string]audit.Entry, len(batch))
 	for _, e := range batch {
 		doc, err := s.format(e)
 		if err != nil {
 			rejected = append(rejected, audit.Rejection{Entry: e, Reason: err.Error()})
 			continue
 		}
-		native[e.ID] = e
 		e.Doc = doc
 		out = append(out, e)
 	}
@@ -79,6 +77,10 @@ func (s *formatted) Write(ctx context.Context, batch []audit.Entry) error {
 			return err
 		}
 		if ok {
+			native := make(map[string]audit.Entry, len(batch))
+			for _, e := range batch {
+				native[e.ID] = e
+			}
 			for _, r := range more.Rejections {
 				rejected = append(rejected, audit.Rejection{Entry: native[r.Entry.ID], Reason: r.Reason})
 			}
