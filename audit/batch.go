@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -12,6 +13,9 @@ import (
 
 // maxPooled keeps rare large batches from staying in memory.
 const maxPooled = 1 << 20
+
+// sampled is after how many events of many the size of the others is guessed.
+const sampled = 32
 
 // batch is the entries of one append, in one buffer.
 type batch struct {
@@ -43,6 +47,9 @@ func (b *batch) fill(t *Trail, p *Policy, events []*Event, request bool) (left [
 	for i, e := range events {
 		if len(b.buf) >= t.split {
 			return events[i:]
+		}
+		if i == sampled {
+			b.buf = slices.Grow(b.buf, min(len(b.buf)/sampled*(len(events)-i), t.split))
 		}
 		if p.Keep(e) {
 			b.add(t, t.redact.Event(e), request && b.events() == 0)
