@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"vigil/engine/query"
@@ -367,8 +368,7 @@ func (e *Engine) prepare(q *request, r *docResult, x *index, was record, p plan)
 	rec := record{tomb: tombstone{version: r.version, seq: r.seq, term: r.term, shard: r.shard, at: time.UnixMilli(entry.time)}}
 	logged := entry.encode()
 	if p.source != nil {
-		source := logged[len(logged)-len(p.source):]
-		doc := newDoc(p.parsed, source[:len(source):len(source)])
+		doc := newDoc(p.parsed, slices.Clip(logged[len(logged)-len(p.source):]))
 		doc.ID, doc.Routing, doc.Shard, doc.Indexed = entry.id, entry.routing, entry.shard, time.UnixMilli(entry.time)
 		doc.Seq, doc.Term, doc.Version = r.seq, r.term, r.version
 		rec = record{doc: doc}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"time"
 )
 
@@ -23,10 +22,8 @@ func (b *bench) bulks(ctx context.Context) (list []figure, err error) {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, server.stop()) }()
-		if b.profiles != "" {
-			if _, err := server.ask("profile " + filepath.Join(b.profiles, "audit-bulk-"+mode+".prof")); err != nil {
-				return nil, err
-			}
+		if err := b.profiled(server.child, "audit-bulk-"+mode); err != nil {
+			return nil, err
 		}
 		if err := server.admin.audits(ctx, auditConfig(auditAll, []string{bulkIndex}, nil)); err != nil {
 			return nil, err

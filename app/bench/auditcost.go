@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"strconv"
 )
 
 // searches measures what auditing costs searches: four servers that differ in what they record and where it goes take turns.
@@ -23,10 +23,8 @@ func (b *bench) searches(ctx context.Context) (list []figure, err error) {
 			return nil, fmt.Errorf("search, %s: %w", s.what, err)
 		}
 		servers = append(servers, server)
-		if b.profiles != "" {
-			if _, err := server.ask(fmt.Sprintf("profile %s", filepath.Join(b.profiles, fmt.Sprintf("audit-search-%d.prof", i)))); err != nil {
-				return nil, err
-			}
+		if err := b.profiled(server.child, "audit-search-"+strconv.Itoa(i)); err != nil {
+			return nil, err
 		}
 	}
 	var r searchRounds

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -69,8 +70,17 @@ func TestWrongCallsAreRefused(t *testing.T) {
 	}
 }
 
-// inProcess serves like a child, in this process.
+// inProcess serves like a child, in this process, and connects the clients.
 func inProcess(t *testing.T, mode string, r request) *loaded {
+	t.Helper()
+	l := serveInProcess(t, mode, r)
+	if err := l.connect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func serveInProcess(t *testing.T, mode string, r request) *loaded {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	s, err := serve(ctx, mode, t.TempDir())
@@ -99,10 +109,49 @@ func inProcess(t *testing.T, mode string, r request) *loaded {
 			t.Error(err)
 		}
 	})
-	if err := l.connect(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	return l
+}
+
+// What is measured must have happened: events are made, durable, delivered and found.
+func TestAuditedServersDoWhatIsMeasured(t *testing.T) {
+	t.Setenv(passwordVar, adminPassword)
+	for _, mode := range []string{modeFile, modeVigil} {
+		t.Run(mode, func(t *testing.T) {
+			w := &watched{loaded: serveInProcess(t, mode, termSearch())}
+			w.admin = newClient(w.child.url, nil)
+			defer w.admin.http.CloseIdleConnections()
+			if err := w.begin(t.Context(), auditAll); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := w.burst(t.Context(), 1); err != nil || got.events != 2 {
+				t.Errorf("a search made %v events, %v; want 2", got.events, err)
+			}
+			if err := w.admin.audits(t.Context(), auditConfig(auditAll, []string{bulkIndex}, nil)); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := w.bulkRound(t.Context(), 1); err != nil {
+				t.Error(err)
+			}
+			if mode == modeFile {
+				return
+			}
+			if _, err := w.delays(t.Context(), 50*time.Millisecond, 100, time.Millisecond); err != nil {
+				t.Error(err)
+			}
+			if err := w.admin.fill(t.Context(), readIndex, bulkItems); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.readRound(t.Context()); err == nil {
+				t.Error("a search that made no read events went unnoticed")
+			}
+			if err := w.admin.watchReads(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.readRound(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 func TestServersAnswerTheSameAndRecordWhatIsSaid(t *testing.T) {

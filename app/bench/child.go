@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime/pprof"
 	"strings"
 	"time"
@@ -172,6 +173,15 @@ func (c *child) usage() (cpu time.Duration, events uint64, err error) {
 		return 0, 0, fmt.Errorf("read the usage %q: %w", answer, err)
 	}
 	return time.Duration(us) * time.Microsecond, events, nil
+}
+
+// profiled begins a CPU profile of the child if one is wanted.
+func (b *bench) profiled(c *child, name string) error {
+	if b.profiles == "" {
+		return nil
+	}
+	_, err := c.ask("profile " + filepath.Join(b.profiles, name+".prof"))
+	return err
 }
 
 // stop ends the child's commands, and with them the child.

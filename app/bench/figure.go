@@ -15,11 +15,18 @@ import (
 type figure struct {
 	what, must, is string
 	met            bool
+	beside         bool // told for comparison, and not judged
 }
+
+// beside is a row of which nothing is demanded.
+func beside(what, is string) figure { return figure{what: what, must: "–", is: is, beside: true} }
 
 func (f figure) write(out io.Writer) {
 	met := "no"
-	if f.met {
+	switch {
+	case f.beside:
+		met = "–"
+	case f.met:
 		met = "yes"
 	}
 	writeRow(out, f.what, f.must, f.is, met)

@@ -122,7 +122,7 @@ func (c *conn) do(l *load) (http.Header, error) {
 // send lets every client send n requests, one after the other, and returns how long that took.
 func (l *load) send(ctx context.Context, n int) (time.Duration, error) {
 	began := time.Now()
-	err := l.each(ctx, func(ctx context.Context, c *conn) error {
+	err := l.each(ctx, func(_ context.Context, c *conn) error {
 		for range n {
 			if _, err := c.do(l); err != nil {
 				return err

@@ -62,12 +62,21 @@ func (b *bench) choose(name, only string) (suite, error) {
 	switch name {
 	case "path":
 		s = suite{"bench", []measure{
-			{"writers", b.manyWriters}, {"writer", b.oneWriter}, {"audited", b.audited}, {"unaudited", b.unaudited},
-			{"encoding", b.encoding}, {"alarm", b.alarm},
+			{"writers", b.manyWriters},
+			{"writer", b.oneWriter},
+			{"audited", b.audited},
+			{"unaudited", b.unaudited},
+			{"encoding", b.encoding},
+			{"alarm", b.alarm},
 		}}
 	case "audit":
 		s = suite{"bench-audit", []measure{
-			{"searches", b.searches}, {"searchable", b.searchable}, {"bulks", b.bulks}, {"reads", b.reads}, {"parsing", b.parsing},
+			{"searches", b.searches},
+			{"searchable", b.searchable},
+			{"bulks", b.bulks},
+			{"reads", b.reads},
+			{"parsing", b.parsing},
+			{"peer", b.peer},
 		}}
 	default:
 		return s, fmt.Errorf("unknown suite %q, want path or audit", name)
@@ -114,13 +123,16 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	if err = errors.Join(err, remove()); err != nil {
 		fmt.Fprintf(errs, "bench: %v\n", err)
 	}
-	met := 0
+	met, judged := 0, 0
 	for _, f := range list {
-		if f.met {
+		if f.beside {
+			continue
+		}
+		if judged++; f.met {
 			met++
 		}
 	}
-	fmt.Fprintf(out, "%s: %d of %d figures met\n", b.suite.name, met, len(list))
+	fmt.Fprintf(out, "%s: %d of %d figures met\n", b.suite.name, met, judged)
 	if err != nil {
 		return 1
 	}

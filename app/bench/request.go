@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -116,10 +115,8 @@ func (b *bench) compare(ctx context.Context, mode string, r request, events uint
 	if err := sameHeaders(gateway.header, plain.header); err != nil {
 		return nil, nil, nil, err
 	}
-	if b.profiles != "" {
-		if _, err := gateway.ask("profile " + filepath.Join(b.profiles, mode+"-"+r.name+".prof")); err != nil {
-			return nil, nil, nil, err
-		}
+	if err := b.profiled(gateway.child, mode+"-"+r.name); err != nil {
+		return nil, nil, nil, err
 	}
 	for range pick(b, 9, 3) {
 		g, err := gateway.round(ctx, pick(b, 320, 80), events)
