@@ -406,7 +406,7 @@ func TestRESTAdminSaysWhyNot(t *testing.T) {
 	}
 	partly, err := New(Config{
 		Mappings:     map[string]RoleMapping{"own_index": {Users: []string{"*"}}},
-		RESTDisabled: map[string]map[string][]string{"all_access": {"AUDIT": {"PUT"}}, "global": {"CACHE": {"DELETE"}}},
+		RESTDisabled: map[string]map[string][]string{"all_access": {"AUDIT": {"PUT"}}, "global": {"CACHE": {"DELETE"}, "TENANTS": {"*"}}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -428,6 +428,7 @@ func TestRESTAdminSaysWhyNot(t *testing.T) {
 		{closed, "admincert", "AUDIT", "GET", encrypted, ""},
 		{partly, "root1", "AUDIT", "PUT", encrypted, disabled + noCert},
 		{partly, "root1", "AUDIT", "GET", encrypted, ""},
+		{partly, "root1", "TENANTS", "PUT", nil, strings.Replace(disabled, "AUDIT and method PUT", "TENANTS and method PUT", 1) + noTLS},
 		{partly, "root1", "CACHE", "DELETE", nil, strings.Replace(disabled, "AUDIT and method PUT", "CACHE and method DELETE", 1) + noTLS},
 	} {
 		p := caller(c.user)

@@ -30,8 +30,8 @@ type Config struct {
 	// RESTAdminRoles may use the security API: all_access, security_rest_api_access and security_manager if nil. An empty list
 	// leaves it to administrators by certificate.
 	RESTAdminRoles []string
-	// RESTDisabled takes endpoints ("AUDIT") or some of their methods from such a role again: role to endpoint to methods. What
-	// "global" lacks, all lack.
+	// RESTDisabled takes endpoints ("AUDIT") or some of their methods from such a role again: role to endpoint to methods, of which
+	// "*" is all. What "global" lacks, all lack.
 	RESTDisabled map[string]map[string][]string
 }
 

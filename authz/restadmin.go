@@ -36,7 +36,8 @@ func (e *Evaluator) RESTAdmin(who *authn.Principal, roles []string, endpoint, me
 }
 
 func (e *Evaluator) isDisabled(role, endpoint, method string) bool {
-	return slices.Contains(e.disabled[role][endpoint], method)
+	methods := e.disabled[role][endpoint]
+	return slices.Contains(methods, method) || slices.Contains(methods, "*")
 }
 
 func certificateText(state *tls.ConnectionState) string {

@@ -87,7 +87,7 @@ type Security struct {
 	// RESTRoles are the roles that may call the security API.
 	RESTRoles []string `yaml:"rest_roles"`
 	// RESTDisabled takes methods of an endpoint of that API ("AUDIT") from one of these roles again, or from all of them
-	// ("global"): {role: {ENDPOINT: [METHOD]}}.
+	// ("global"): {role: {ENDPOINT: [METHOD]}}. "*" is every method.
 	RESTDisabled map[string]map[string][]string `yaml:"rest_disabled"`
 	// CredentialCacheTTL is how long a verified password is believed without hashing it again.
 	CredentialCacheTTL Duration `yaml:"credential_cache_ttl"`
@@ -273,7 +273,7 @@ func (c *Config) Validate() error {
 	for role, endpoints := range c.Security.RESTDisabled {
 		for endpoint, methods := range endpoints {
 			for _, m := range methods {
-				oneOf("security.rest_disabled."+role+"."+endpoint, m, "GET", "PUT", "POST", "PATCH", "DELETE")
+				oneOf("security.rest_disabled."+role+"."+endpoint, m, "GET", "PUT", "POST", "PATCH", "DELETE", "*")
 			}
 		}
 	}

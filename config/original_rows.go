@@ -174,7 +174,10 @@ func (t *translator) disabledEndpoint(o *original) bool {
 		t.tell(o, Refused, "%v", err)
 		return true
 	}
-	path := []string{"security", "rest_disabled", name[:i], name[i+1:]}
+	for _, m := range methods.Content {
+		m.Value = strings.ToUpper(m.Value)
+	}
+	path := []string{"security", "rest_disabled", name[:i], strings.ToUpper(name[i+1:])}
 	if line, ok := put(t.root, path, methods, o.line); !ok {
 		t.tell(o, Refused, "line %d says it already; keep one of them", line)
 		return true

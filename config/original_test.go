@@ -44,8 +44,8 @@ func TestOriginalNamesMeanOurs(t *testing.T) {
 	f("opendistro_security.compliance.history.read.watched_fields: a,f,g", "audit: {initial: {compliance: {read_watched_fields: {a: [f, g]}}}}")
 	f("plugins.security.authcz.admin_dn: ['CN=a']\nplugins.security.ssl.http: {enabled: true, pemcert_filepath: c, pemkey_filepath: k, pemtrustedcas_filepath: a, clientauth_mode: REQUIRE}",
 		"admin_dns: ['CN=a']\nhttp: {tls: {cert_file: c, key_file: k, client_ca_file: a, client_auth: required}}")
-	f("plugins.security.restapi.roles_enabled: [all_access]\nplugins.security.restapi.endpoints_disabled.my.role.AUDIT: [PUT, PATCH]\nplugins.security.restapi.endpoints_disabled.global.ROLES: DELETE",
-		"security: {rest_roles: [all_access], rest_disabled: {my.role: {AUDIT: [PUT, PATCH]}, global: {ROLES: [DELETE]}}}")
+	f("plugins.security.restapi.roles_enabled: [all_access]\nplugins.security.restapi.endpoints_disabled.my.role.AUDIT: [PUT, PATCH]\nplugins.security.restapi.endpoints_disabled.global.Roles: delete\nplugins.security.restapi.endpoints_disabled.global.CACHE: '*'",
+		"security: {rest_roles: [all_access], rest_disabled: {my.role: {AUDIT: [PUT, PATCH]}, global: {ROLES: [DELETE], CACHE: ['*']}}}")
 	f("plugins.security.audit.type: webhook\nplugins.security.audit.config: {webhook: {url: 'https://h/x', format: json, ssl: {verify: true, pemtrustedcas_filepath: ca}}, username: u, password: p}",
 		"audit: {sinks: {default: {type: webhook, url: 'https://h/x', body: lines, batch_events: 1, ca_file: ca, headers: {Authorization: 'Basic dTpw'}}}}")
 	f("plugins.security.audit.type: kafka\nplugins.security.audit.config: {bootstrap_servers: 'a:1,b:2', topic_name: t, security_protocol: SASL_SSL, sasl_mechanism: SCRAM-SHA-256, sasl_jaas_config: 'x required username=\"u\" password=\"p\";', acks: all}",
@@ -169,6 +169,26 @@ plugins.security.audit.config: {http_endpoints: ['h:9200', 'https://i:1'], enabl
 	}
 	if tr, err := Translate(nil); err != nil || len(tr.Findings) > 0 {
 		t.Errorf("an empty file: %v, %v", tr, err)
+	}
+}
+
+// An address may hold a password.
+func TestTranslationHidesAddressesWithPasswords(t *testing.T) {
+	for _, text := range []string{
+		"plugins.security.audit: {type: external_opensearch, config: {http_endpoints: ['https://u:canary@h:1', 'h:2']}}",
+		"plugins.security.audit: {type: webhook, config: {webhook: {url: 'https://u:canary@h', format: JSON}}}",
+		"plugins.security.audit: {type: kafka, config: {sasl_jaas_config: 'a username=\"u\" password=\"canary\";'}}",
+	} {
+		tr, err := Translate([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if shown, err := tr.YAML(true); err != nil || strings.Contains(string(shown), "canary") {
+			t.Errorf("%v\n%s", err, shown)
+		}
+		if whole, err := tr.YAML(false); err != nil || !strings.Contains(string(whole), "canary") {
+			t.Errorf("%v\n%s", err, whole)
+		}
 	}
 }
 

@@ -47,6 +47,11 @@ func (b builder) set(key, to string, as func(*yaml.Node) (*yaml.Node, error)) *y
 		return nil
 	}
 	b.t.tell(o, Taken, "audit.sinks.%s.%s", b.s.name, to)
+	for _, n := range append([]*yaml.Node{value}, value.Content...) {
+		if strings.Contains(n.Value, "@") { // an address with a password
+			b.t.secrets[n] = true
+		}
+	}
 	put(b.s.node, strings.Split(to, "."), value, o.line)
 	return value
 }
