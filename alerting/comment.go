@@ -100,8 +100,12 @@ func (s *Store) CreateComment(ctx context.Context, alertID, content string, by U
 		return Comment{}, errorf(BadArgument, "This request would create more than the allowed number of Commentsfor this Alert: %d", limits.MaxComments)
 	}
 	c := Comment{ID: NewID(), AlertID: alertID, Content: content, Created: time.Now(), User: &by}
-	c.index = s.ix.Comments + c.Created.UTC().Format("2006.01.02") + "-1"
-	return c, s.saveComment(ctx, &c, cluster.IndexOptions{OpType: "create"})
+	k := kept{id: c.ID, doc: c.wire(encode(c.User))}
+	if err := s.append(ctx, s.histories()[2], &k); err != nil {
+		return c, fmt.Errorf("store comment %s: %w", c.ID, err)
+	}
+	c.index, c.Version = k.index, k.version
+	return c, nil
 }
 
 // UpdateComment replaces the text of a comment. A nil condition overwrites whatever is there.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 )
 
 // Document is a new document that matched queries of a document-level monitor.
@@ -209,6 +208,3 @@ func anyList(list []string) []any {
 	}
 	return out
 }
-
-// day is when a finding was made, for the index that holds it.
-func (f *Finding) day() string { return time.UnixMilli(f.Timestamp).UTC().Format("2006.01.02") }

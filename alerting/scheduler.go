@@ -230,6 +230,11 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.follow(ctx) })
 	g.Go(func() error { return s.o.Runner.Deliver(ctx) })
+	g.Go(func() error {
+		return s.o.Store.keepHistories(ctx, s.holds, func(err error) {
+			s.o.Log.WarnContext(ctx, "cannot keep the histories in bounds", "error", err)
+		})
+	})
 	if s.o.Members != nil {
 		g.Go(func() error { return s.o.Members.Run(ctx) })
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,6 +29,8 @@ type Settings struct {
 	Comments bool
 	// MaxCommentLength is in characters, MaxComments per alert. CommentsPerMessage is how many of them messages can show.
 	MaxCommentLength, MaxComments, CommentsPerMessage int
+	// AlertHistory is what is kept of ended alerts, FindingHistory of findings, CommentHistory of comments.
+	AlertHistory, FindingHistory, CommentHistory History
 }
 
 // DefaultSettings are those of a cluster where nobody changed any.
@@ -35,6 +38,7 @@ func DefaultSettings() Settings {
 	return Settings{
 		MaxMonitors: 1000, MaxTriggers: defaultTriggers, MaxThrottle: maxThrottle, MaxActionable: maxActionable, InputTimeout: 30 * time.Second,
 		MaxCommentLength: 2000, MaxComments: 500, CommentsPerMessage: 3,
+		AlertHistory: defaultHistory(), FindingHistory: defaultHistory(), CommentHistory: defaultHistory(),
 	}
 }
 
@@ -124,7 +128,26 @@ func (s *Settings) apply(get func(name string) (string, bool)) {
 	number("max_actionable_alert_count", &s.MaxActionable, -1, maxSelected)
 	span("action_throttle_max_value", &s.MaxThrottle, maxThrottle)
 	span("input_timeout", &s.InputTimeout, time.Hour)
+	for _, h := range []struct {
+		into                                     *History
+		enabled, every, age, docs, retentionName string
+	}{
+		{&s.AlertHistory, "alert_history_enabled", "alert_history_rollover_period", "alert_history_max_age", "alert_history_max_docs", "alert_history_retention_period"},
+		{&s.FindingHistory, "alert_finding_enabled", "alert_finding_rollover_period", "finding_history_max_age", "alert_finding_max_docs", "finding_history_retention_period"},
+		{&s.CommentHistory, "", "comments_history_rollover_period", "comments_history_max_age", "comments_history_max_docs", "comments_history_retention_period"},
+	} {
+		if v, ok := get(h.enabled); ok && h.enabled != "" {
+			h.into.Enabled = v != "false"
+		}
+		span(h.every, &h.into.Every, longestTime)
+		span(h.age, &h.into.MaxAge, longestTime)
+		span(h.retentionName, &h.into.Retention, longestTime)
+		number(h.docs, &h.into.MaxDocs, 1, math.MaxInt32)
+	}
 }
+
+// longestTime bounds what is kept: a hundred years.
+const longestTime = 100 * 365 * 24 * time.Hour
 
 // timeValue reads a number with one of OpenSearch's units.
 func timeValue(v string) (time.Duration, bool) {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"vigil/cluster"
@@ -16,10 +15,10 @@ import (
 type Indices struct {
 	Config   string // monitors, and destinations in Open Distro's form
 	Alerts   string // live alerts
-	History  string // prefix of the daily indices of ended alerts
+	History  string // prefix of the indices of ended alerts
 	Channels string // destinations in the notifications plugin's form
-	Findings string // prefix of the daily indices of findings
-	Comments string // prefix of the daily indices of comments
+	Findings string // prefix of the indices of findings
+	Comments string // prefix of the indices of comments
 }
 
 // DefaultIndices are the original names.
@@ -101,17 +100,12 @@ func (s *Store) ensure(ctx context.Context, name string, body json.RawMessage) e
 
 // write stores a document so that searches see it when it returns. An index that somebody deleted is made anew.
 func (s *Store) write(ctx context.Context, index, id string, doc json.RawMessage, o cluster.IndexOptions) (Version, error) {
-	body := configMapping
-	switch {
-	case index == s.ix.Config:
-	case index == s.ix.Channels:
+	body := alertMapping
+	switch index {
+	case s.ix.Config:
+		body = configMapping
+	case s.ix.Channels:
 		body = channelMapping
-	case strings.HasPrefix(index, s.ix.Findings):
-		body = findingMapping
-	case strings.HasPrefix(index, s.ix.Comments):
-		body = commentMapping
-	default:
-		body = alertMapping
 	}
 	if err := s.ensure(ctx, index, json.RawMessage(body)); err != nil {
 		return Version{}, err
@@ -119,12 +113,17 @@ func (s *Store) write(ctx context.Context, index, id string, doc json.RawMessage
 	o.Refresh = "true"
 	r, err := s.c.Index(ctx, index, id, doc, o)
 	if err != nil {
-		s.mu.Lock()
-		delete(s.ensured, index)
-		s.mu.Unlock()
+		s.forget(index)
 		return Version{}, err
 	}
 	return Version{r.Version, r.SeqNo, r.PrimaryTerm}, nil
+}
+
+// forget has an index be made anew if somebody deleted it.
+func (s *Store) forget(index string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.ensured, index)
 }
 
 func (s *Store) remove(ctx context.Context, index, id string) (Version, error) {

@@ -66,11 +66,11 @@ func (s *Store) readAlert(d cluster.Doc) (Alert, error) {
 // saveAlert stores an alert if nobody changed it since it was read, and moves it to the history if it has ended.
 // The error is cluster.ErrConflict if somebody did.
 func (s *Store) saveAlert(ctx context.Context, a *Alert) error {
+	if a.index == "" && a.State == Audit {
+		return s.archive(ctx, a)
+	}
 	if a.index == "" {
 		a.index = s.ix.Alerts
-		if a.State == Audit {
-			a.index = s.historyIndex(a.StartTime)
-		}
 	}
 	v, err := s.write(ctx, a.index, a.ID, a.stored(), onlyIf(a.seq))
 	if errors.Is(err, cluster.ErrConflict) {
@@ -100,26 +100,25 @@ func letSettle(ctx context.Context) {
 	}
 }
 
-// archive moves an ended alert. Dying in between leaves it in both places, ended; the next reader finishes the move.
+// archive moves an ended alert to the history. Dying in between leaves it in both places, ended; the next reader finishes the move.
+// Where no history is kept it is deleted, as in OpenSearch, unless its monitor was deleted, it is there for the record, or it still owes a
+// message.
 func (s *Store) archive(ctx context.Context, a *Alert) error {
-	end := a.EndTime
-	if end.IsZero() {
-		end = a.AcknowledgedTime
-	}
-	index := s.historyIndex(end)
-	v, err := s.write(ctx, index, a.ID, a.stored(), cluster.IndexOptions{})
+	settings, err := s.Settings(ctx)
 	if err != nil {
 		return fmt.Errorf("archive alert %s: %w", a.ID, err)
+	}
+	if settings.AlertHistory.Enabled || a.State == Deleted || a.State == Audit || len(a.due()) > 0 {
+		k := kept{id: a.ID, doc: a.stored()}
+		if err := s.append(ctx, s.histories()[0], &k); err != nil {
+			return fmt.Errorf("archive alert %s: %w", a.ID, err)
+		}
+		defer func() { a.seq, a.index = &k.version, k.index }()
 	}
 	if _, err := s.remove(ctx, s.ix.Alerts, a.ID); err != nil && !errors.Is(err, cluster.ErrNotFound) {
 		return fmt.Errorf("archive alert %s: %w", a.ID, err)
 	}
-	a.seq, a.index = &v, index
 	return nil
-}
-
-func (s *Store) historyIndex(end time.Time) string {
-	return s.ix.History + end.UTC().Format("2006.01.02") + "-1"
 }
 
 // alert returns one alert, wherever it is.

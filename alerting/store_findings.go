@@ -63,11 +63,16 @@ func (s *Store) saveBookmarks(ctx context.Context, monitorID string, marks Bookm
 }
 
 func (s *Store) saveFindings(ctx context.Context, findings []Finding) error {
+	settings, err := s.Settings(ctx)
+	if err != nil || len(findings) == 0 || !settings.FindingHistory.Enabled {
+		return err
+	}
+	docs := make([]*kept, len(findings))
 	for i := range findings {
-		f := &findings[i]
-		if _, err := s.write(ctx, s.ix.Findings+f.day()+"-1", f.ID, encode(f), cluster.IndexOptions{}); err != nil {
-			return fmt.Errorf("store finding %s: %w", f.ID, err)
-		}
+		docs[i] = &kept{id: findings[i].ID, doc: encode(&findings[i])}
+	}
+	if err := s.append(ctx, s.histories()[1], docs...); err != nil {
+		return fmt.Errorf("store findings: %w", err)
 	}
 	return nil
 }

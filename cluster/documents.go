@@ -86,10 +86,15 @@ type IndexOptions struct {
 	Refresh string
 	// Pipeline names an ingest pipeline.
 	Pipeline string
+	// RequireAlias refuses to write to a name that is no alias, where an index would be made.
+	RequireAlias bool
 }
 
 func (o IndexOptions) params() map[string]string {
 	p := map[string]string{"op_type": o.OpType, "refresh": o.Refresh, "pipeline": o.Pipeline}
+	if o.RequireAlias {
+		p["require_alias"] = "true"
+	}
 	if o.IfSeqNo != nil {
 		p["if_seq_no"] = strconv.FormatInt(*o.IfSeqNo, 10)
 	}

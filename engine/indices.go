@@ -21,9 +21,17 @@ func (e *Engine) handleGetIndex(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	flat, err := q.flag("flat_settings", false)
+	if err != nil {
+		return nil, err
+	}
 	out := map[string]any{}
 	for _, x := range indices {
-		shown := map[string]any{"aliases": x.Aliases, "mappings": x.mapping, "settings": nest(x.shownSettings())}
+		settings := x.shownSettings()
+		if !flat {
+			settings = nest(settings)
+		}
+		shown := map[string]any{"aliases": x.Aliases, "mappings": x.mapping, "settings": settings}
 		if stream := s.streamOf[x.Name]; stream != "" {
 			shown["data_stream"] = stream
 		}

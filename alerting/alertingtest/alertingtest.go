@@ -21,6 +21,7 @@ import (
 type Store struct {
 	mu      sync.Mutex
 	indices map[string]map[string]*doc
+	aliases map[string]string // to the index that is written to
 	seq     int64
 	// fault, if set, is asked before every request; a status other than 0 is answered and nothing is done.
 	fault    func(*http.Request) int
@@ -35,7 +36,7 @@ type doc struct {
 }
 
 // New returns an empty store.
-func New() *Store { return &Store{indices: map[string]map[string]*doc{}} }
+func New() *Store { return &Store{indices: map[string]map[string]*doc{}, aliases: map[string]string{}} }
 
 // Client returns a client of the store.
 func (s *Store) Client() *cluster.Client { return cluster.NewClient(s) }
@@ -115,7 +116,9 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/_cluster/settings":
 		reply(w, http.StatusOK, map[string]any{"persistent": s.settings, "transient": map[string]any{}})
 	case len(parts) == 1 && r.Method == http.MethodPut:
-		s.create(w, parts[0])
+		s.create(w, parts[0], body)
+	case len(parts) == 2 && parts[0] == "_alias":
+		s.alias(w, parts[1])
 	case len(parts) == 2 && parts[1] == "_search":
 		s.search(w, strings.Split(parts[0], ","), body)
 	case len(parts) == 3 && parts[1] == "_doc":
@@ -125,16 +128,41 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Store) create(w http.ResponseWriter, index string) {
+func (s *Store) alias(w http.ResponseWriter, name string) {
+	index, ok := s.aliases[name]
+	if !ok {
+		fail(w, http.StatusNotFound, "aliases_not_found_exception", "alias ["+name+"] missing")
+		return
+	}
+	reply(w, http.StatusOK, map[string]any{index: map[string]any{"aliases": map[string]any{name: map[string]any{"is_write_index": true}}}})
+}
+
+func (s *Store) create(w http.ResponseWriter, index string, body []byte) {
 	if s.indices[index] != nil {
 		fail(w, http.StatusBadRequest, "resource_already_exists_exception", "index ["+index+"] already exists")
 		return
 	}
+	var asked struct {
+		Aliases map[string]any `json:"aliases"`
+	}
+	if err := json.Unmarshal(body, &asked); err != nil && len(body) > 0 {
+		fail(w, http.StatusBadRequest, "parse_exception", err.Error())
+		return
+	}
 	s.indices[index] = map[string]*doc{}
+	for name := range asked.Aliases {
+		s.aliases[name] = index
+	}
 	reply(w, http.StatusOK, map[string]any{"acknowledged": true})
 }
 
 func (s *Store) document(w http.ResponseWriter, r *http.Request, index, id string, body []byte) {
+	if target, ok := s.aliases[index]; ok {
+		index = target
+	} else if r.URL.Query().Get("require_alias") == "true" {
+		noIndex(w, index)
+		return
+	}
 	if s.indices[index] == nil && r.Method != http.MethodPut {
 		noIndex(w, index)
 		return
