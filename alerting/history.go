@@ -95,7 +95,7 @@ func (s *Store) begin(ctx context.Context, x series) error {
 	if done {
 		return nil
 	}
-	targets, err := s.c.AliasTargets(ctx, x.alias())
+	targets, err := s.c.Targets(ctx, x.alias())
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (s *Store) keepHistories(ctx context.Context, holds func(name string) bool,
 
 // rollover begins another index if the last one is old or large.
 func (s *Store) rollover(ctx context.Context, x series, h History) error {
-	targets, err := s.c.AliasTargets(ctx, x.alias())
+	targets, err := s.c.Targets(ctx, x.alias())
 	if err != nil || len(targets) == 0 {
 		return err
 	}

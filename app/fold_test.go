@@ -12,11 +12,11 @@ import (
 	"vigil/config"
 )
 
-// foldMonitor runs once an hour, so that it is the events that make it run.
-func foldMonitor(name, query, condition string) string {
+// hourly is a monitor that runs once an hour, so that it is the events that make it run.
+func hourly(name, index, query, condition string) string {
 	return `{"type":"monitor","name":"` + name + `","monitor_type":"query_level_monitor","enabled":true,
 		"schedule":{"period":{"interval":1,"unit":"HOURS"}},
-		"inputs":[{"search":{"indices":["security-auditlog-*"],"query":` + query + `}}],
+		"inputs":[{"search":{"indices":["` + index + `"],"query":` + query + `}}],
 		"triggers":[{"query_level_trigger":{"name":"t","severity":"1",
 			"condition":{"script":{"lang":"painless","source":"` + condition + `"}},"actions":[]}}]}`
 }
@@ -24,9 +24,9 @@ func foldMonitor(name, query, condition string) string {
 // TestFoldedLogins has clients that fail again and again, monitors over what is left of that, and a restart in between.
 func TestFoldedLogins(t *testing.T) {
 	s := apptest.Start(t, func(c *config.Config) { c.Audit.Fold.Window = config.Duration(time.Second) })
-	s.Must("POST", "/_plugins/_alerting/monitors", foldMonitor("one",
+	s.Must("POST", "/_plugins/_alerting/monitors", hourly("one", "security-auditlog-*",
 		`{"size":0,"query":{"term":{"audit_category":"FAILED_LOGIN"}}}`, "ctx.results[0].hits.total.value > 0"))
-	s.Must("POST", "/_plugins/_alerting/monitors", foldMonitor("many",
+	s.Must("POST", "/_plugins/_alerting/monitors", hourly("many", "security-auditlog-*",
 		`{"size":0,"query":{"term":{"audit_category":"FAILED_LOGIN"}},"aggs":{"n":{"sum":{"field":"audit_vigil_folded.count"}}}}`,
 		"ctx.results[0].aggregations.n.value > 20"))
 	const clients, each = 4, 25

@@ -273,9 +273,10 @@ func (s *Server) openGateway(context.Context) error {
 }
 
 // documentWritten hands every document that the engine holds now to alerting, which runs the monitors whose result may have
-// changed. Events of our own searches are left out: a monitor of the audit index would nudge itself for ever.
+// changed. Events of our own searches are left out: a monitor of the audit index would nudge itself for ever. Of the indices with a dot
+// only those of data streams are anybody's to monitor.
 func (s *Server) documentWritten(index, _ string, before, after json.RawMessage) {
-	if s.alerting == nil || strings.HasPrefix(index, ".") {
+	if s.alerting == nil || strings.HasPrefix(index, ".") && !strings.HasPrefix(index, ".ds-") {
 		return
 	}
 	if s.isAuditIndex(index) && isLocal(after) {

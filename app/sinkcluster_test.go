@@ -13,10 +13,16 @@ func TestIndexSinkInAnotherCluster(t *testing.T) {
 	far := apptest.Start(t, func(c *config.Config) {
 		c.ClusterName = "far"
 	})
+	// What docs/sinks.md says that the sink's user needs.
+	far.Must("PUT", "/_plugins/_security/api/roles/audit_writer", `{"cluster_permissions":["indices:admin/index_template/put","indices:data/write/bulk"],
+		"index_permissions":[{"index_patterns":["audit-of-near-*"],"allowed_actions":["indices:admin/create","indices:admin/auto_create",
+		"indices:admin/mapping/auto_put","indices:admin/aliases/get","indices:data/write/bulk*","indices:data/write/index",
+		"indices:admin/refresh*","indices:data/read/search"]}]}`)
+	far.User("near", "audit_writer")
 	address := strings.TrimPrefix(far.URL, "http://")
 	near := apptest.Start(t, func(c *config.Config) {
 		withSinks(t, c, `{index: {type: index}, far: {type: index, index: "'audit-of-near-'YYYY", cluster: {urls: ['`+far.URL+`'],
-			username: admin, password: '`+apptest.Password+`', gzip: true, timeout: 5s}}}`)
+			username: near, password: '`+apptest.Password+`', gzip: true, timeout: 5s}}}`)
 	})
 	near.Audit(apptest.Everything)
 	near.As("eve", "wrong", "GET", "/_cat/health", nil)

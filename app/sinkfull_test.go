@@ -101,7 +101,7 @@ func fileLines(t *testing.T, s *apptest.Server) []streamed {
 	var list []streamed
 	for r := bufio.NewReaderSize(f, 1<<20); ; {
 		line, err := r.ReadBytes('\n')
-		if err == io.EOF && len(line) == 0 {
+		if errors.Is(err, io.EOF) && len(line) == 0 {
 			return list
 		}
 		var e streamed

@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -41,7 +42,7 @@ func TestDataStreamSink(t *testing.T) {
 		}
 		return count
 	}
-	for range 3 {
+	for i := range 3 {
 		s.As("eve", "wrong", "GET", "/_cat/health", nil)
 		if err := s.App().Drain(t.Context()); err != nil {
 			t.Fatal(err)
@@ -49,7 +50,18 @@ func TestDataStreamSink(t *testing.T) {
 		if _, err := s.App().Store().Do(t.Context(), "POST", "/logs-audit/_rollover", nil, nil); err != nil {
 			t.Fatal(err)
 		}
+		if i == 0 {
+			s.Must("POST", "/_plugins/_alerting/monitors", hourly("logins", "logs-audit",
+				`{"size":0,"query":{"term":{"audit_category":"FAILED_LOGIN"}}}`, "ctx.results[0].hits.total.value > 0"))
+		}
 	}
+	eventually(t, func() error {
+		a := s.Must("GET", "/_plugins/_alerting/monitors/alerts", nil)
+		if !bytes.Contains(a.Body, []byte(`"monitor_name":"logins"`)) {
+			return fmt.Errorf("no alert of a monitor over the stream: %s", a.Body)
+		}
+		return nil
+	})
 	before := ids()
 	s.Admin("POST", "/_vigil/sinks/stream/_replay", `{"from":1}`)
 	if err := s.App().Drain(t.Context()); err != nil {

@@ -44,15 +44,17 @@ func (c *Client) PutIndexTemplate(ctx context.Context, name string, body any) er
 	return nil
 }
 
-// AliasTargets returns the concrete indices behind an alias, sorted; none if there is no alias of that name.
-func (c *Client) AliasTargets(ctx context.Context, name string) ([]string, error) {
+// Targets returns the concrete indices that a name stands for, sorted: an index for itself, an alias for those behind it; none if
+// nothing has that name.
+func (c *Client) Targets(ctx context.Context, name string) ([]string, error) {
 	var indices map[string]json.RawMessage
-	err := c.call(ctx, http.MethodGet, Path("_alias", name), nil, nil, &indices)
+	// Asked by way of /_alias/NAME, the question would be for all indices, and so would the right to ask it.
+	err := c.call(ctx, http.MethodGet, Path(name, "_alias"), nil, nil, &indices)
 	if e, ok := errors.AsType[*Error](err); ok && e.Status == http.StatusNotFound {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading alias %s: %w", name, err)
+		return nil, fmt.Errorf("reading what %s stands for: %w", name, err)
 	}
 	return slices.Sorted(maps.Keys(indices)), nil
 }

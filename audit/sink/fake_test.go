@@ -53,11 +53,14 @@ func (f *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var template any
 		_ = json.Unmarshal(body, &template)
 		f.templates[name] = template
-	case strings.HasPrefix(r.URL.Path, "/_alias/"):
-		if index := f.aliases[strings.TrimPrefix(r.URL.Path, "/_alias/")]; index != "" && !f.late {
+	case strings.HasSuffix(r.URL.Path, "/_alias"):
+		name := strings.TrimSuffix(r.URL.Path[1:], "/_alias")
+		if index := f.aliases[name]; index != "" && !f.late {
 			answer = map[string]any{index: map[string]any{}}
+		} else if f.indices[name] {
+			answer = map[string]any{name: map[string]any{}}
 		} else {
-			status, answer = http.StatusNotFound, map[string]any{"error": "alias missing", "status": 404}
+			status, answer = http.StatusNotFound, failure("index_not_found_exception", "no such index")
 		}
 	case r.URL.Path == "/_bulk" && f.maxBytes > 0 && len(body) > f.maxBytes:
 		status, answer = http.StatusRequestEntityTooLarge, "too large"

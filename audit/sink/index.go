@@ -24,7 +24,7 @@ type Cluster interface {
 	EnsureIndex(ctx context.Context, name string, body any) error
 	PutIndexTemplate(ctx context.Context, name string, body any) error
 	EnsureDataStream(ctx context.Context, name string) error
-	AliasTargets(ctx context.Context, name string) ([]string, error)
+	Targets(ctx context.Context, name string) ([]string, error)
 	Refresh(ctx context.Context, indices ...string) error
 	Search(ctx context.Context, indices []string, body any) (cluster.SearchResult, error)
 }
@@ -127,7 +127,7 @@ func (s *Index) check(ctx context.Context, name string) error {
 		s.own, s.series = name, true
 		return nil
 	}
-	targets, err := s.o.Cluster.AliasTargets(ctx, name)
+	targets, err := s.o.Cluster.Targets(ctx, name)
 	if err != nil {
 		return fmt.Errorf("index audit events: %w", err)
 	}
@@ -136,7 +136,7 @@ func (s *Index) check(ctx context.Context, name string) error {
 			return fmt.Errorf("index audit events: the name %s is an alias of %s: remove the alias", name, target)
 		}
 	}
-	s.own, s.series = name, len(targets) > 0
+	s.own, s.series = name, len(targets) > 0 && !slices.Contains(targets, name)
 	return nil
 }
 
