@@ -117,8 +117,8 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusOK, map[string]any{"persistent": s.settings, "transient": map[string]any{}})
 	case len(parts) == 1 && r.Method == http.MethodPut:
 		s.create(w, parts[0], body)
-	case len(parts) == 2 && parts[0] == "_alias":
-		s.alias(w, parts[1])
+	case len(parts) == 2 && parts[1] == "_alias":
+		s.alias(w, parts[0])
 	case len(parts) == 2 && parts[1] == "_search":
 		s.search(w, strings.Split(parts[0], ","), body)
 	case len(parts) == 3 && parts[1] == "_doc":
@@ -131,7 +131,7 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Store) alias(w http.ResponseWriter, name string) {
 	index, ok := s.aliases[name]
 	if !ok {
-		fail(w, http.StatusNotFound, "aliases_not_found_exception", "alias ["+name+"] missing")
+		fail(w, http.StatusNotFound, "index_not_found_exception", "no such index ["+name+"]")
 		return
 	}
 	reply(w, http.StatusOK, map[string]any{index: map[string]any{"aliases": map[string]any{name: map[string]any{"is_write_index": true}}}})
