@@ -3,7 +3,7 @@
 LINT_VERSION = v2.15.0
 LINT = bin/golangci-lint-$(LINT_VERSION)
 
-.PHONY: all build test check lint race generate bench bench-audit demo fuzz
+.PHONY: all build test check lint race generate bench bench-audit demo fuzz soak
 
 all: build
 
@@ -40,6 +40,11 @@ bench:
 # Measures what auditing costs, on the same page.
 bench-audit:
 	go run ./app/bench -suite audit $(if $(SHORT),-short)
+
+# The long form of the tests that nothing is lost: kills, floods, a bulk of a million. About an hour on two cores.
+soak:
+	VIGIL_TEST_KILLS=1000 VIGIL_TEST_ROUNDS=1000 go test ./app -count 1 -v -timeout 4h -run 'KilledInRandomSteps|EveryAnsweredRequest'
+	VIGIL_TEST_FLOOD=100000 VIGIL_TEST_BULK=1000000 go test ./app -count 1 -v -timeout 4h -run 'FloodsOfFailedLogins|MemoryOfALargeBulk'
 
 demo:
 	go run . demo --once
