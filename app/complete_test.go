@@ -262,7 +262,13 @@ func (c *crashes) roles(p *process, seen map[string]int) error {
 	p.must("GET", "/_plugins/_security/api/roles", "").JSON(c.t, &there)
 	made := 0
 	for _, a := range c.sent {
-		if a.role == "" || there[a.role] == nil {
+		if a.role == "" {
+			continue
+		}
+		if there[a.role] == nil {
+			if a.answered {
+				return fmt.Errorf("role %s was acknowledged and is not there", a.role)
+			}
 			continue
 		}
 		made++

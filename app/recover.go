@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,9 @@ func (s *Server) followIntents(ctx context.Context) error {
 // recover looks what became of the requests that a crash or a failing log cut off between what they intended and the record of
 // what they did, and records the events that are missing.
 func (s *Server) recover(ctx context.Context) error {
-	for _, in := range s.trail.OpenIntents() {
-		events, err := s.outcome(in)
+	open := s.trail.OpenIntents()
+	for _, in := range open {
+		events, err := s.outcome(in, open)
 		if err != nil {
 			return err
 		}
@@ -46,8 +48,9 @@ func (s *Server) recover(ctx context.Context) error {
 
 // outcome returns the events of what an interrupted request did, as far as looking can tell. A document that was not written
 // since has not been changed by it. What cannot be looked up (a bulk, a document whose id was made on the way) may have
-// happened, and the event says so.
-func (s *Server) outcome(in audit.Intent) ([]*audit.Event, error) {
+// happened, and the event says so; so may what one of several interrupted requests on a document has done. Open are all of
+// them.
+func (s *Server) outcome(in audit.Intent, open []audit.Intent) ([]*audit.Event, error) {
 	var events []*audit.Event
 	indices := strings.Split(in.Index, ",")
 	for _, index := range indices {
@@ -58,16 +61,18 @@ func (s *Server) outcome(in audit.Intent) ([]*audit.Event, error) {
 			continue
 		}
 		op, known := s.engine.Last(index, in.DocID)
-		if !known && in.Method != http.MethodDelete || known && op.At.Before(in.Time.Truncate(time.Millisecond)) {
+		if !known && in.Method != http.MethodDelete || known && writtenBefore(op.At, in) {
 			continue
 		}
-		others, err := s.trail.Versions(in, index)
+		others, recovered, err := s.trail.Versions(in, index)
 		if err != nil {
 			return nil, err
 		}
 		switch {
 		case !known:
 			e.Recovered, e.Operation = "unknown", "DELETE"
+		case !others[op.Version] && (recovered || hasRival(in, open, op.At)):
+			e.Recovered = "unknown" // it is the write of one of several
 		case !others[op.Version]:
 			e.Recovered, e.DocVersion, e.Operation = "true", op.Version, operation(op.Version, op.Deleted)
 		case int64(len(others)) == op.Version:
@@ -78,6 +83,18 @@ func (s *Server) outcome(in audit.Intent) ([]*audit.Event, error) {
 		events = append(events, e)
 	}
 	return events, nil
+}
+
+// writtenBefore reports whether a document was last written before a request came.
+func writtenBefore(at time.Time, in audit.Intent) bool {
+	return at.Before(in.Time.Truncate(time.Millisecond))
+}
+
+// hasRival reports whether another of the open intents may explain what was written to the same document at a time.
+func hasRival(in audit.Intent, open []audit.Intent, at time.Time) bool {
+	return slices.ContainsFunc(open, func(other audit.Intent) bool {
+		return other.Seq() != in.Seq() && other.Index == in.Index && other.DocID == in.DocID && !writtenBefore(at, other)
+	})
 }
 
 func recoveredEvent(in audit.Intent, index string) *audit.Event {

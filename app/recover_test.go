@@ -85,7 +85,7 @@ func TestAnothersWriteIsNotTakenForTheInterruptedOne(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			events, err := s.outcome(in)
+			events, err := s.outcome(in, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -141,4 +141,57 @@ func TestAnOutcomeThatCouldNotBeRecordedIsRecoveredWhileRunning(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestOneOfSeveralInterruptedRequestsIsNotPickedOut interrupts two requests on a document, of which one has written it, and
+// then looking after them.
+func TestOneOfSeveralInterruptedRequestsIsNotPickedOut(t *testing.T) {
+	fs := waltest.New()
+	s := recoveringServer(t, fs)
+	var err error
+	if s.engine, err = engine.Open(engine.Options{Dir: t.TempDir(), MaxBody: 1 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.engine.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	var tickets []audit.Ticket
+	for _, user := range []string{"a", "b"} {
+		in := audit.Intent{Time: time.Now(), User: user, Method: http.MethodPut, Index: "i", DocID: "1", Origin: audit.OriginREST}
+		ticket, err := s.trail.Begin(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tickets = append(tickets, ticket)
+	}
+	rec := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPut, "/i/_doc/1", strings.NewReader(`{}`))
+	r.Header.Set("Content-Type", "application/json")
+	if s.engine.ServeHTTP(rec, r); rec.Code != http.StatusCreated {
+		t.Fatalf("got %d %s", rec.Code, rec.Body)
+	}
+	fs.Limit(fs.Used())
+	big := recoveredEvent(audit.Intent{DocID: "2", Origin: audit.OriginREST}, "i")
+	big.DiffContent = strings.Repeat("x", 4<<20)
+	for err == nil {
+		err = s.trail.Record(t.Context(), big)
+	}
+	for _, ticket := range tickets {
+		if err := s.trail.End(t.Context(), ticket, big); !errors.Is(err, audit.ErrNotRecorded) {
+			t.Fatalf("got error %v, want that of a full disk", err)
+		}
+	}
+	fs.Limit(0)
+	for range tickets {
+		open := s.trail.OpenIntents()
+		events, err := s.outcome(open[0], open)
+		if err != nil || len(events) != 1 || events[0].Recovered != "unknown" {
+			t.Errorf("%d are open: got %v, %v, want one event that does not know", len(open), events, err)
+		}
+		if err := s.trail.Resolve(t.Context(), open[0], events...); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

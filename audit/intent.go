@@ -43,10 +43,10 @@ type Ticket struct {
 }
 
 // Versions returns the versions of the intent's document in one of its indices that events behind the intent tell of. Events
-// that were themselves found missing do not count: they may tell of the same write.
-func (t *Trail) Versions(in Intent, index string) (map[int64]bool, error) {
-	versions := map[int64]bool{}
-	err := t.each(in.seq, func(e wal.Entry) error {
+// that were themselves found missing do not count: they may tell of the same write. Whether there is one is returned too.
+func (t *Trail) Versions(in Intent, index string) (versions map[int64]bool, recovered bool, err error) {
+	versions = map[int64]bool{}
+	err = t.each(in.seq, func(e wal.Entry) error {
 		d, err := decodeEntry(e.Payload)
 		if err != nil || d.kind != kindEvent || d.category != DocWrite && d.category != InternalConfigWrite {
 			return err
@@ -60,15 +60,19 @@ func (t *Trail) Versions(in Intent, index string) (map[int64]bool, error) {
 		if err := json.Unmarshal(d.doc, &w); err != nil {
 			return err
 		}
-		if w.ID == in.DocID && w.Recovered == "" && slices.Contains(w.Indices, index) {
+		switch {
+		case w.ID != in.DocID || !slices.Contains(w.Indices, index):
+		case w.Recovered != "":
+			recovered = true
+		default:
 			versions[w.Version] = true
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("find writes behind intent %d: %w", in.seq, err)
+		return nil, false, fmt.Errorf("find writes behind intent %d: %w", in.seq, err)
 	}
-	return versions, nil
+	return versions, recovered, nil
 }
 
 func appendIntent(b []byte, in *Intent) []byte {

@@ -108,12 +108,12 @@ func TestVersionsAreThoseOfOthersBehindTheIntent(t *testing.T) {
 	if err := trail.Record(ctx, write("1", 2, ""), write("2", 3, ""), write("1", 4, "true")); err != nil {
 		t.Fatal(err)
 	}
-	got, err := trail.Versions(Intent{DocID: "1", seq: k.seq}, "i")
-	if err != nil || len(got) != 1 || !got[2] {
-		t.Errorf("got versions %v, %v, want 2 alone", got, err)
+	got, recovered, err := trail.Versions(Intent{DocID: "1", seq: k.seq}, "i")
+	if err != nil || len(got) != 1 || !got[2] || !recovered {
+		t.Errorf("got versions %v, recovered %t, %v, want 2 alone and another found missing", got, recovered, err)
 	}
-	if got, err := trail.Versions(Intent{DocID: "1", seq: k.seq}, "other"); err != nil || len(got) != 0 {
-		t.Errorf("got versions %v, %v of another index", got, err)
+	if got, recovered, err := trail.Versions(Intent{DocID: "1", seq: k.seq}, "other"); err != nil || len(got) != 0 || recovered {
+		t.Errorf("got versions %v, recovered %t, %v of another index", got, recovered, err)
 	}
 	if err := trail.End(ctx, k); err != nil {
 		t.Fatal(err)
