@@ -155,27 +155,36 @@ plugins.security.restapi.endpoints_disabled:
 
 func TestChangesOfSettingsAreRecorded(t *testing.T) {
 	t.Parallel()
-	s := apptest.Start(t, func(c *config.Config) { c.Audit.SettingsChanges = true })
-	s.Must("PUT", "/logs", `{"settings":{"index":{"number_of_replicas":0}}}`)
-	s.Must("PUT", "/logs/_settings", `{"number_of_replicas":1,"refresh_interval":"5s"}`)
-	s.Must("PUT", "/_cluster/settings", `{"persistent":{"action.auto_create_index":"true"}}`)
-	s.Must("PUT", "/_cluster/settings", `{"persistent":{"action.auto_create_index":null},"transient":{"logger.org":"INFO"}}`)
-	var got []string
-	for _, e := range s.Events(3, `{"terms":{"audit_category":["INDEX_SETTINGS_CHANGED","CLUSTER_SETTINGS_CHANGED"]}}`) {
-		b, err := json.Marshal(e["audit_settings_changes"])
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, e.Text("audit_transport_request_type")+" "+string(b))
-	}
-	slices.Sort(got)
-	want := []string{
-		`ClusterUpdateSettingsRequest [{"new_value":"true","old_value":null,"operation":"set","scope":"persistent","setting":"action.auto_create_index"}]`,
-		`ClusterUpdateSettingsRequest [{"new_value":null,"old_value":"true","operation":"removed","scope":"persistent","setting":"action.auto_create_index"},{"new_value":"INFO","old_value":null,"operation":"set","scope":"transient","setting":"logger.org"}]`,
-		`UpdateSettingsRequest [{"new_value":"1","old_value":"0","operation":"set","scope":"index","setting":"index.number_of_replicas"},{"new_value":"5s","old_value":null,"operation":"set","scope":"index","setting":"index.refresh_interval"}]`,
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("changes (-want +got):\n%s", diff)
+	for name, address := range map[string]string{"embedded": "", "upstream": upstreams(t)["engine"]} {
+		t.Run(name, func(t *testing.T) {
+			s := apptest.Start(t, func(c *config.Config) {
+				c.Audit.SettingsChanges = true
+				if address != "" {
+					c.Cluster.Upstream.URLs, c.Store.Place = []string{address}, "embedded"
+				}
+			})
+			s.Must("PUT", "/logs", `{"settings":{"index":{"number_of_replicas":0}}}`)
+			s.Must("PUT", "/logs/_settings", `{"number_of_replicas":1,"refresh_interval":"5s"}`)
+			s.Must("PUT", "/_cluster/settings", `{"persistent":{"action.auto_create_index":"true"}}`)
+			s.Must("PUT", "/_cluster/settings", `{"persistent":{"action.auto_create_index":null},"transient":{"logger.org":"INFO"}}`)
+			var got []string
+			for _, e := range s.Events(3, `{"terms":{"audit_category":["INDEX_SETTINGS_CHANGED","CLUSTER_SETTINGS_CHANGED"]}}`) {
+				b, err := json.Marshal(e["audit_settings_changes"])
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, e.Text("audit_transport_request_type")+" "+string(b))
+			}
+			slices.Sort(got)
+			want := []string{
+				`ClusterUpdateSettingsRequest [{"new_value":"true","old_value":null,"operation":"set","scope":"persistent","setting":"action.auto_create_index"}]`,
+				`ClusterUpdateSettingsRequest [{"new_value":null,"old_value":"true","operation":"removed","scope":"persistent","setting":"action.auto_create_index"},{"new_value":"INFO","old_value":null,"operation":"set","scope":"transient","setting":"logger.org"}]`,
+				`UpdateSettingsRequest [{"new_value":"1","old_value":"0","operation":"set","scope":"index","setting":"index.number_of_replicas"},{"new_value":"5s","old_value":null,"operation":"set","scope":"index","setting":"index.refresh_interval"}]`,
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

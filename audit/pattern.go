@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -84,6 +85,9 @@ func (p *Patterns) Empty() bool {
 // matchGlob remembers the last star only: an earlier one never has to be tried again, so the time is bounded by
 // len(pattern) × len(s) whatever a client sends.
 func matchGlob(pattern, s string) bool {
+	if outsideBMP(s) {
+		return matchUnits(utf16.Encode([]rune(pattern)), utf16.Encode([]rune(s)))
+	}
 	p, i, star, mark := 0, 0, -1, 0
 	for i < len(s) {
 		if p < len(pattern) {
@@ -110,6 +114,40 @@ func matchGlob(pattern, s string) bool {
 		_, width := utf8.DecodeRuneInString(s[mark:])
 		mark += width
 		p, i = star+1, mark
+	}
+	for p < len(pattern) && pattern[p] == '*' {
+		p++
+	}
+	return p == len(pattern)
+}
+
+// outsideBMP reports whether a text has characters that Java counts as two.
+func outsideBMP(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0xF0 {
+			return true
+		}
+	}
+	return false
+}
+
+// matchUnits is matchGlob over the halves of characters: to Java an emoji is two, for each of which a ? is needed.
+func matchUnits(pattern, s []uint16) bool {
+	p, i, star, mark := 0, 0, -1, 0
+	for i < len(s) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, mark = p, i
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == s[i]):
+			p++
+			i++
+		case star < 0:
+			return false
+		default:
+			mark++
+			p, i = star+1, mark
+		}
 	}
 	for p < len(pattern) && pattern[p] == '*' {
 		p++

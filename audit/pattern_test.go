@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf16"
 )
 
 func TestPatternsMatch(t *testing.T) {
@@ -36,6 +37,12 @@ func TestPatternsMatch(t *testing.T) {
 	f("ab?", "abcd", false)
 	f("?", "é", true)
 	f("*?é", "xxé", true)
+	f("?", "😀", false)
+	f("??", "😀", true)
+	f("a?*😀", "ab😀", true)
+	f("a*😀", "a😀😁", false)
+	f("*😁", "a😀😁", true)
+	f("/./", "😀", true) // an expression counts characters
 	f("/ad.*/", "admin", true)
 	f("/ad.*/", "xadmin", false)
 	f("/a|b/", "b", true)
@@ -87,7 +94,7 @@ func FuzzPattern(f *testing.F) {
 	f.Add("é*", "éa")
 	f.Fuzz(func(t *testing.T, pattern, s string) {
 		if strings.TrimSpace(pattern) == "" || len(pattern) > 50 || strings.HasPrefix(pattern, "/") ||
-			!isText(pattern) || !isText(s) {
+			!isText(pattern) || !isText(s) || outsideBMP(s) {
 			return
 		}
 		quoted := regexp.QuoteMeta(pattern)
@@ -99,6 +106,9 @@ func FuzzPattern(f *testing.F) {
 		}
 		if got := p.Match(s); got != want {
 			t.Errorf("%q matches %q: got %t, want %t", pattern, s, got, want)
+		}
+		if got := matchUnits(utf16.Encode([]rune(pattern)), utf16.Encode([]rune(s))); got != want && !outsideBMP(pattern) {
+			t.Errorf("%q matches %q by halves: got %t, want %t", pattern, s, got, want)
 		}
 	})
 }
