@@ -15,7 +15,7 @@ import (
 )
 
 // Fold turns repeats into one event. The first event of its kind is recorded as it is and can be seen at once. Whatever says
-// the same within the window is an entry of some 30 bytes, as durable as an event before the request is answered, and when the
+// the same within the window is an entry of 31 bytes, as durable as an event before the request is answered, and when the
 // window ends one event says how many there were. So neither kill -9 nor a power loss changes a count: it is read from the log.
 type Fold struct {
 	// Window is how long repeats are gathered, from the first event on; 0 folds nothing.

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -372,4 +373,24 @@ func TestOpenWindowsDoNotKeepALogFull(t *testing.T) {
 			t.Errorf("documents stand for %d events, want 3,000", sum)
 		}
 	})
+}
+
+// BenchmarkRecordRepeats is BenchmarkRecord where all but the first event are repeats.
+func BenchmarkRecordRepeats(b *testing.B) {
+	trail := openTrail(b, Options{FS: waltest.New(), Fold: Fold{Window: time.Hour, Categories: foldLogins.Categories}})
+	e := login("bob")
+	if err := trail.Record(b.Context(), e); err != nil {
+		b.Fatal(err)
+	}
+	before := trail.log.Stats().Bytes
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := trail.Record(context.Background(), e); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	b.ReportMetric(float64(trail.log.Stats().Bytes-before)/float64(b.N), "logbytes/op")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -270,8 +271,32 @@ func (l Sinks) validate(insecure bool) []error {
 			errs = append(errs, s.Cluster.problems("audit.sinks."+s.Name+".cluster", insecure)...)
 		}
 	}
+	errs = append(errs, l.shared()...)
 	if len(l) == 0 {
 		errs = append(errs, errors.New("audit.sinks: must name at least one sink"))
+	}
+	return errs
+}
+
+// shared reports sinks that write to one place: two files would cut each other's lines, and of two events with one id an index
+// keeps the first.
+func (l Sinks) shared() []error {
+	var errs []error
+	first := map[string]string{}
+	for _, s := range l {
+		var place string
+		switch s.Type {
+		case "file":
+			place = "file " + filepath.Clean(s.Path)
+		case "index":
+			place = "index " + s.Index + " " + strings.Join(slices.Sorted(slices.Values(s.Cluster.URLs)), " ")
+		default:
+			continue
+		}
+		if other, taken := first[place]; taken {
+			errs = append(errs, fmt.Errorf("audit.sinks.%s: writes where audit.sinks.%s does", s.Name, other))
+		}
+		first[place] = s.Name
 	}
 	return errs
 }

@@ -190,6 +190,24 @@ func (s *countingSink) Write(ctx context.Context, batch []audit.Entry) error {
 	return err
 }
 
+func TestSyslogBelievesOnlyTheConfiguredCertificates(t *testing.T) {
+	authority := httptest.NewTLSServer(nil) // for its certificate
+	authority.Close()
+	server := newCollectorServer(t, &tls.Config{Certificates: authority.TLS.Certificates})
+	system, err := TLSConfig("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewSyslog(SyslogOptions{Name: "s", Address: server.addr, TLS: system, Host: "host"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Write(t.Context(), sinktest.Entries(1, 1)); err == nil {
+		t.Error("a certificate that nobody vouches for was believed")
+	}
+}
+
 func TestSyslogFindsThatTheReceiverHungUp(t *testing.T) {
 	server := newCollectorServer(t, nil)
 	s, err := NewSyslog(SyslogOptions{Name: "s", Address: server.addr, Host: "host"})

@@ -202,3 +202,11 @@ func TestWebhookErrorHidesTheURL(t *testing.T) {
 		t.Errorf("got %v, want an error without the URL", err)
 	}
 }
+
+// TestSignature compares with what Python's hmac says of the recipe in docs/sinks.md.
+func TestSignature(t *testing.T) {
+	want := "v1=527f31dac8ba92e1e8a7c1e5e9a41d3c695889505b7be4ebaab3e01b74cca4f0"
+	if got := Sign([]byte("key"), time.Unix(1000, 0), []byte("[{}]")); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
