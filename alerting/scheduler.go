@@ -90,26 +90,29 @@ func NewScheduler(o SchedulerOptions) *Scheduler {
 // Document tells that a document of an index is found from now on as it is after, and not any more as it was before; nil if it
 // was, or is, not there. The monitors whose result that may change run at once. It does not wait, and keeps nothing of either.
 func (s *Scheduler) Document(index string, before, after json.RawMessage) {
-	var ids []string
-	if after != nil {
-		ids = s.index.match(index, after)
-	}
-	if before != nil {
-		for _, id := range s.index.match(index, before) {
-			if !slices.Contains(ids, id) { // one run sees both
+	s.Nudge(s.Match(index, before, after))
+}
+
+// Match returns the monitors whose result may change with a document, given in its forms before and after; nil ones do not count.
+func (s *Scheduler) Match(index string, forms ...json.RawMessage) (ids []string) {
+	for _, source := range forms {
+		if source == nil {
+			continue
+		}
+		for _, id := range s.index.match(index, source) {
+			if !slices.Contains(ids, id) { // one run sees all
 				ids = append(ids, id)
 			}
 		}
 	}
-	s.poke(ids)
+	return ids
 }
 
-// Changed tells that documents of an index were changed, deleted or written in a way that does not show them. All monitors over
-// the index run at once.
-func (s *Scheduler) Changed(index string) { s.poke(s.index.over(index)) }
+// Over returns the monitors that read an index.
+func (s *Scheduler) Over(index string) []string { return s.index.over(index) }
 
-// poke has monitors run at once, here or where they are held.
-func (s *Scheduler) poke(ids []string) {
+// Nudge has monitors run at once, here or where they are held.
+func (s *Scheduler) Nudge(ids []string) {
 	if s.o.Members != nil {
 		var elsewhere []string
 		ids = slices.DeleteFunc(ids, func(id string) bool {

@@ -169,7 +169,7 @@ func TestOtherDocumentsRunNothing(t *testing.T) {
 		if got := r.searched(); got != 0 {
 			t.Errorf("%d searches, want none", got)
 		}
-		r.sched.Changed("security-auditlog-x")
+		r.sched.Nudge(r.sched.Over("security-auditlog-x"))
 		synctest.Wait()
 		if got := r.searched(); got != 1 {
 			t.Errorf("%d searches after a change that does not show, want 1", got)

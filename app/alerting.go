@@ -75,18 +75,23 @@ func (s *Server) openAlerting(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("store.key_file: %w", err)
 	}
-	store := alerting.NewStore(alerting.StoreOptions{Client: s.store, Sealer: key})
+	store := alerting.NewStore(alerting.StoreOptions{Client: s.store, Sealer: key, Indices: s.place.alerting})
 	searcher := userSearcher{s}
 	runner := alerting.NewRunner(alerting.RunnerOptions{
 		Store: store, Searcher: searcher, Cluster: searcher, ClusterName: s.cfg.ClusterName, Sender: notifier,
 		OnRun: metrics.ran, Log: s.log,
 	})
-	s.alerting = &alertingParts{
-		store: store, log: s.log,
-		scheduler: alerting.NewScheduler(alerting.SchedulerOptions{
-			Store: store, Runner: runner, Fields: s.fieldOf, Names: s.engine.Aliases, Log: s.log,
-		}),
+	options := alerting.SchedulerOptions{Store: store, Runner: runner, Fields: s.fieldOf, Names: s.whatIsGuarded().Aliases, Log: s.log}
+	if s.sharesStore() {
+		options.Poll = time.Second
+		options.Members = alerting.NewMembers(alerting.MembersOptions{
+			Client: s.store, Index: s.place.members, ID: s.self.ID, Takes: true, Log: s.log,
+		})
 	}
+	s.alerting = &alertingParts{store: store, log: s.log, scheduler: alerting.NewScheduler(options)}
+	s.nudges = newNudges(func(ctx context.Context, index string) error {
+		return cluster.NewClient(s.remote).Refresh(ctx, index)
+	}, s.alerting.scheduler.Nudge, s.log)
 	s.alerting.api = alertapi.New(alertapi.Options{
 		Store: store, Runner: runner, Scheduler: s.alerting.scheduler, Searcher: searcher, Sender: notifier, Caller: callerOf,
 		Normalize: normalize, ClusterName: s.cfg.ClusterName, NodeName: s.nodeName(), Log: s.log,
@@ -146,6 +151,9 @@ var textFields = []string{"audit_request_body", "audit_compliance_diff_content",
 
 // fieldOf tells alerting what a name in a monitor's query means in the documents that it is shown.
 func (s *Server) fieldOf(indices []string, name string) alerting.Field {
+	if s.sharesStore() {
+		return s.futureField(indices, name) // the mappings of the cluster's own indices are not asked for
+	}
 	concrete, missing := s.engine.Resolve(indices)
 	var found *segment.Field
 	for _, index := range concrete {

@@ -1,130 +1,172 @@
-package app
+package app_test
 
 import (
-	"context"
+	"encoding/json"
+	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"vigil/authn"
+	"vigil/api/security"
+	"vigil/app/apptest"
+	"vigil/cluster"
 	"vigil/config"
+	"vigil/engine"
 )
 
-// gatewayOver opens a server; the second of two over the store of the first.
-func gatewayOver(t *testing.T, first *Server) *Server {
+// gateways runs so many gateways that keep events and state in the cluster that they guard.
+func gateways(t *testing.T, n int) []*apptest.Server {
 	t.Helper()
-	cfg := config.Default()
-	cfg.Data, cfg.HTTP.Listen, cfg.Audit.Log.MaxBytes = t.TempDir(), "127.0.0.1:0", 256<<20
-	cfg.Security.InitialAdminPassword = "a-Test-password-1"
-	log := slog.New(slog.DiscardHandler)
-	if first == nil {
-		s, err := New(t.Context(), cfg, log)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
+	e, err := engine.Open(engine.Options{Dir: t.TempDir(), ClusterName: "behind"})
+	if err != nil {
+		t.Fatal(err)
 	}
-	s := &Server{cfg: cfg, log: log, registry: prometheus.NewRegistry()}
-	s.engine, s.store = first.engine, first.store
-	for _, step := range []func(context.Context) error{
-		s.openData, s.openSinkNames, s.openListener, s.openSecurity, s.openTrail, s.openAlerting, s.openGateway,
-	} {
-		if err := step(t.Context()); err != nil {
-			t.Fatal(err)
+	node := httptest.NewServer(e)
+	t.Cleanup(func() {
+		node.Close()
+		if err := e.Close(); err != nil {
+			t.Error(err)
 		}
+	})
+	_, err = security.Bootstrap(t.Context(), security.BootstrapOptions{
+		Client: cluster.NewClient(e), Index: ".vigil-security",
+		AdminHash: func() (string, error) { return apptest.Hash(t, apptest.Password), nil },
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return s
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("0f", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var all []*apptest.Server
+	for i := range n {
+		all = append(all, apptest.Start(t, func(c *config.Config) {
+			c.NodeName = fmt.Sprint("gateway-", i)
+			c.Cluster.Upstream.URLs = []string{node.URL}
+			c.Store.KeyFile = key
+		}))
+	}
+	return all
 }
 
-// A change through one gateway is in force on every other within two seconds, and on its own for the next request.
-func TestAChangeIsInForceOnEveryGateway(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := gatewayOver(t, nil)
-		b := gatewayOver(t, a)
-		ctx, cancel := context.WithCancel(t.Context())
-		watched := make(chan error, 2)
-		for _, s := range []*Server{a, b} {
-			go func() { watched <- ignoreCanceled(s.state.watch.Run(ctx)) }()
+// within waits until f is true, at most so long; the bound is the claim.
+func within(t *testing.T, what string, d time.Duration, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(d); !f(); {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not within %v", what, d)
 		}
-		ask := func(s *Server, user, password, method, path, body string) int {
-			t.Helper()
-			var content io.Reader
-			if body != "" {
-				content = strings.NewReader(body)
-			}
-			r := httptest.NewRequest(method, path, content)
-			r.Header.Set("Content-Type", "application/json")
-			r.SetBasicAuth(user, password)
-			w := httptest.NewRecorder()
-			s.ServeHTTP(w, r)
-			return w.Code
-		}
-		const api = "/_plugins/_security/api/"
-		hash := func(password string) string {
-			t.Helper()
-			h, err := authn.HashPasswordCost(password, 4)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return h
-		}
-		change := func(method, path, body string, check func(s *Server) bool) {
-			t.Helper()
-			if check(a) || check(b) {
-				t.Errorf("%s %s: is in force before it is made", method, path)
-			}
-			if status := ask(a, "admin", "a-Test-password-1", method, api+path, body); status >= 300 {
-				t.Fatalf("%s %s: answered %d", method, path, status)
-			}
-			if !check(a) {
-				t.Errorf("%s %s: not in force for the next request", method, path)
-			}
-			<-time.After(2 * time.Second)
-			if !check(b) {
-				t.Errorf("%s %s: not in force on the other gateway after two seconds", method, path)
-			}
-		}
-		health := func(password string, want int) func(*Server) bool {
-			return func(s *Server) bool { return ask(s, "ann", password, http.MethodGet, "/_cluster/health", "") == want }
-		}
-		change("PUT", "roles/looks", `{"cluster_permissions":["cluster:monitor/*"]}`, func(s *Server) bool {
-			_, ok := s.state.current.Load().Roles["looks"]
-			return ok
-		})
-		change("PUT", "internalusers/ann", `{"hash":"`+hash("first-Password-1")+`"}`, health("first-Password-1", 403))
-		change("PUT", "rolesmapping/looks", `{"users":["ann"]}`, health("first-Password-1", 200))
-		change("PUT", "internalusers/ann", `{"hash":"`+hash("other-Password-2")+`"}`, health("first-Password-1", 401))
-		change("PUT", "roles/looks", `{"cluster_permissions":[]}`, health("other-Password-2", 403))
-		change("PUT", "actiongroups/monitors", `{"allowed_actions":["cluster:monitor/*"],"type":"cluster"}`, func(s *Server) bool {
-			_, ok := s.state.current.Load().ActionGroups["monitors"]
-			return ok
-		})
-		change("PUT", "roles/looks", `{"cluster_permissions":["monitors"]}`, health("other-Password-2", 200))
-		change("PUT", "audit/config", `{"audit":{"ignore_users":["ann"]}}`, func(s *Server) bool {
-			return len(s.trail.Policy().Config().Audit.IgnoreUsers) == 1 && s.trail.Policy().Config().Audit.IgnoreUsers[0] == "ann"
-		})
-		change("PATCH", "audit", `[{"op":"replace","path":"/config/enabled","value":false}]`, func(s *Server) bool {
-			return !s.trail.Policy().Config().Enabled
-		})
-		change("DELETE", "internalusers/ann", "", health("other-Password-2", 401))
+		<-time.After(20 * time.Millisecond)
+	}
+}
 
-		cancel()
-		for range 2 {
-			if err := <-watched; err != nil {
-				t.Error(err)
-			}
+func TestAChangeOnOneGatewayIsSeenByAll(t *testing.T) {
+	t.Parallel()
+	all := gateways(t, 2)
+	all[0].User("ann", "all_access")
+	within(t, "a new user may log in elsewhere", 10*time.Second, func() bool {
+		return all[1].As("ann", apptest.Password, "GET", "/", nil).Status == 200
+	})
+	all[0].Must("PUT", "/_plugins/_security/api/audit/config", `{"enabled":false}`)
+	within(t, "auditing is off elsewhere", 10*time.Second, func() bool {
+		var got struct {
+			Config struct{ Enabled bool }
 		}
-		for _, s := range []*Server{b, a} {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
+		all[1].Admin("GET", "/_plugins/_security/api/audit", nil).JSON(t, &got)
+		return !got.Config.Enabled
+	})
+}
+
+// TestGatewaysShareEventsAndAlerts has a monitor that any of three gateways may hold, and logins that fail at each.
+func TestGatewaysShareEventsAndAlerts(t *testing.T) {
+	t.Parallel()
+	all := gateways(t, 3)
+	var mu sync.Mutex
+	messages := map[string]int{} // by delivery id
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		messages[r.Header.Get("X-Vigil-Delivery")]++
+	}))
+	t.Cleanup(receiver.Close)
+	told := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(messages)
+	}
+	all[0].Must("POST", "/_plugins/_notifications/configs", `{"config_id":"hook","config":{"name":"hook","config_type":"webhook","webhook":{"url":"`+receiver.URL+`"}}}`)
+	all[1].Must("POST", "/_plugins/_alerting/monitors", `{"type":"monitor","name":"failed logins","enabled":true,"schedule":{"period":{"interval":1,"unit":"DAYS"}},
+		"inputs":[{"search":{"indices":["security-auditlog-*"],"query":{"query":{"term":{"audit_category":"FAILED_LOGIN"}}}}}],
+		"triggers":[{"name":"t","severity":"1","condition":{"script":{"source":"ctx.results[0].hits.total.value >= 3","lang":"painless"}},
+		"actions":[{"name":"tell","destination_id":"hook","message_template":{"source":"x"}}]}]}`)
+	for i, s := range all {
+		if a := s.As("intruder", fmt.Sprint("wrong-Password-", i), "GET", "/", nil); a.Status != 401 {
+			t.Errorf("gateway %d: %d", i, a.Status)
 		}
+	}
+	within(t, "a message", 20*time.Second, func() bool { return told() > 0 })
+	// Every event of every gateway is there, once, and everybody finds it.
+	for i, s := range all {
+		within(t, "all events", 20*time.Second, func() bool {
+			var found struct {
+				Hits struct {
+					Total struct{ Value int }
+					Hits  []struct {
+						Source struct {
+							Node string `json:"audit_node_name"`
+						} `json:"_source"`
+					}
+				}
+			}
+			r := s.Admin("GET", "/security-auditlog-*/_search", `{"size":50,"query":{"term":{"audit_category":"FAILED_LOGIN"}}}`)
+			if r.Status != 200 || json.Unmarshal(r.Body, &found) != nil {
+				return false
+			}
+			nodes := map[string]bool{}
+			for _, h := range found.Hits.Hits {
+				nodes[h.Source.Node] = true
+			}
+			return found.Hits.Total.Value == 3 && len(nodes) == 3
+		})
+		var alerts struct {
+			Total int `json:"totalAlerts"`
+		}
+		s.Admin("GET", "/_plugins/_alerting/monitors/alerts", nil).JSON(t, &alerts)
+		if alerts.Total != 1 {
+			t.Errorf("gateway %d knows %d alerts, want 1", i, alerts.Total)
+		}
+		// The original names lead to what is here under others.
+		if r := s.Admin("GET", "/.opendistro-alerting-alerts/_search", nil); r.Status != 200 || !strings.Contains(string(r.Body), ".vigil-alerting-alerts") {
+			t.Errorf("gateway %d: %d %s", i, r.Status, r.Body)
+		}
+	}
+	if told() != 1 {
+		t.Errorf("messages by delivery id: %v", messages)
+	}
+}
+
+func TestADocumentInTheGuardedClusterRunsItsMonitors(t *testing.T) {
+	t.Parallel()
+	s := gateways(t, 1)[0]
+	s.Must("PUT", "/orders", nil)
+	s.Must("POST", "/_plugins/_alerting/monitors", `{"type":"monitor","name":"orders","enabled":true,"schedule":{"period":{"interval":1,"unit":"DAYS"}},
+		"inputs":[{"search":{"indices":["orders"],"query":{"query":{"range":{"total":{"gt":100}}}}}}],
+		"triggers":[{"name":"t","severity":"1","condition":{"script":{"source":"ctx.results[0].hits.total.value == 2","lang":"painless"}},"actions":[]}]}`)
+	s.Must("POST", "/_bulk", `{"index":{"_index":"orders"}}`+"\n"+`{"total":500}`+"\n"+`{"index":{"_index":"orders"}}`+"\n"+`{"total":5}`+"\n")
+	s.Must("PUT", "/orders/_doc/1", `{"total":700}`)
+	within(t, "an alert", 20*time.Second, func() bool {
+		var alerts struct {
+			Total int `json:"totalAlerts"`
+		}
+		s.Admin("GET", "/_plugins/_alerting/monitors/alerts", nil).JSON(t, &alerts)
+		return alerts.Total == 1
 	})
 }

@@ -55,7 +55,7 @@ func (s *Server) outcome(in audit.Intent, open []audit.Intent) ([]*audit.Event, 
 	indices := strings.Split(in.Index, ",")
 	for _, index := range indices {
 		e := recoveredEvent(in, index)
-		if len(indices) > 1 || in.DocID == "" || s.remote != nil && !s.inStore(index) {
+		if len(indices) > 1 || in.DocID == "" || s.remote != nil && (s.sharesStore() || !s.inStore(index)) {
 			e.Recovered = "unknown"
 			events = append(events, e)
 			continue

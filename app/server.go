@@ -48,6 +48,8 @@ type Server struct {
 	indexName *sink.IndexName
 	sinks     sinkParts
 	store     *cluster.Client
+	place     place
+	nudges    *nudges
 	table     *rest.Table
 	gateway   *gateway.Gateway
 	security  *security.API
@@ -73,7 +75,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*Server, err
 }
 
 func open(ctx context.Context, cfg config.Config, log *slog.Logger, between seams) (*Server, error) {
-	s := &Server{cfg: cfg, log: log, seams: between, registry: prometheus.NewRegistry()}
+	s := &Server{place: ownPlace(), cfg: cfg, log: log, seams: between, registry: prometheus.NewRegistry()}
 	for _, step := range []func(context.Context) error{
 		s.openData, s.openSinkNames, s.openListener, s.openEngine, s.openUpstream, s.openSecurity, s.openTrail, s.openAlerting, s.openGateway, s.recover,
 	} {
@@ -116,6 +118,7 @@ func (s *Server) Run(ctx context.Context) error {
 	background.Go(func() error { return s.followHangups(behind) })
 	background.Go(func() error { return s.alerting.run(behind) })
 	background.Go(func() error { return s.followUpstream(behind) })
+	background.Go(func() error { return s.nudges.run(behind) })
 	background.Go(func() error { return s.followIntents(behind) })
 	background.Go(func() error { return ignoreCanceled(s.state.watch.Run(behind)) })
 
@@ -239,7 +242,7 @@ func (s *Server) openTrail(context.Context) error {
 
 // policyIndices tells the policy which indices hold events and which the configuration.
 func (s *Server) policyIndices() audit.Indices {
-	return audit.Indices{Audit: s.isAuditIndex, Config: func(index string) bool { return index == securityIndex }}
+	return audit.Indices{Audit: s.isAuditIndex, Config: func(index string) bool { return index == s.place.security }}
 }
 
 // maxAuditedUpstream bounds the items of a bulk that each leave an event. The engine reports a bulk in parts, a remote cluster
@@ -263,7 +266,7 @@ func (s *Server) openGateway(context.Context) error {
 	s.gateway, err = gateway.New(s.seams.gateway(gateway.Options{
 		Routes: s.table, Authn: authn.Chain{s.certs, s.basic}, Authz: s.evaluator.Load, Audit: s.trail,
 		Indices: guarded, Dialect: guarded, Cluster: guarded, Log: s.log, Node: s.self.ID, ClusterName: s.cfg.ClusterName,
-		SecurityIndex: securityIndex, ConfigType: security.ConfigType, TrustedProxies: s.proxies,
+		SecurityIndex: s.place.security, ConfigType: security.ConfigType, TrustedProxies: s.proxies,
 		MaxContentLength: int64(s.cfg.HTTP.MaxContentLength), MaxInFlight: int64(s.cfg.HTTP.MaxInFlight), Done: metrics.done,
 		ReadDerived: s.cfg.Compliance.ReadDerived, Extended: s.cfg.Audit.Format == "extended", Outcomes: gateway.Outcomes(s.cfg.Audit.Outcomes),
 		Settings: s.settingsReader(guarded), MaxAuditedItems: maxAudited,

@@ -214,6 +214,9 @@ func (s *Server) newIndexSink(c config.Sink) (audit.Sink, error) {
 		return nil, err
 	}
 	o := sink.IndexOptions{Name: c.Name, Cluster: s.store, Index: name}
+	if s.sharesStore() && !c.Cluster.On() {
+		o.OnDelivered = s.delivered // the engine tells by itself
+	}
 	if c.Cluster.On() {
 		remote, err := s.remoteOptions(&c.Cluster.Connection)
 		if err != nil {

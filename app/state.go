@@ -67,7 +67,7 @@ func (s *Server) openSecurity(ctx context.Context) error {
 	})
 	s.state = &securityState{}
 	s.state.watch = cluster.NewWatch(cluster.WatchOptions{
-		Client: s.store, Index: securityIndex, IDs: security.DocumentIDs(), Log: s.log,
+		Client: s.store, Index: s.place.security, IDs: security.DocumentIDs(), Log: s.log,
 		Changed: func(docs map[string]cluster.Doc) { s.state.note(s.apply(docs)) },
 	})
 	if err := s.reload(ctx); err != nil {
@@ -75,7 +75,7 @@ func (s *Server) openSecurity(ctx context.Context) error {
 	}
 	s.tellInitial(ctx, static.audit)
 	s.security, err = security.New(security.Options{
-		Client: s.store, Index: securityIndex, Changed: s.reload, Caller: gateway.Principal, Evaluator: s.evaluator.Load,
+		Client: s.store, Index: s.place.security, Changed: s.reload, Caller: gateway.Principal, Evaluator: s.evaluator.Load,
 		ReadOnly:      s.cfg.Audit.ReadOnly,
 		CheckPassword: s.basic.CheckPassword, Flush: s.basic.Flush, Log: s.log,
 	})
@@ -137,7 +137,7 @@ func (s *Server) bootstrap(ctx context.Context, first audit.Config) error {
 	password := string(s.cfg.Security.InitialAdminPassword)
 	random := ""
 	created, err := security.Bootstrap(ctx, security.BootstrapOptions{
-		Client: s.store, Index: securityIndex, Audit: &first,
+		Client: s.store, Index: s.place.security, Audit: &first,
 		AdminHash: func() (string, error) {
 			if password == "" {
 				random = rand.Text()

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -39,6 +40,9 @@ func (s *Server) openUpstream(ctx context.Context) error {
 	}
 	if s.remote, err = cluster.NewRemote(o); err != nil {
 		return err
+	}
+	if s.sharesStore() {
+		s.place, s.store = sharedPlace(), cluster.NewClient(s.remote)
 	}
 	first, cancel := context.WithTimeout(ctx, o.ConnectTimeout)
 	defer cancel()
@@ -106,7 +110,34 @@ func (s *Server) whatIsGuarded() behind {
 	if s.remote == nil {
 		return own
 	}
-	return beside{Remote: s.remote, own: own, isStore: s.inStore}
+	b := beside{Remote: s.remote, own: own, isStore: s.inStore, wrote: s.wrote}
+	if s.sharesStore() {
+		b.isStore = func(string) bool { return false }
+		return within{b}
+	}
+	return b
+}
+
+// within is a cluster over the network that holds events and state itself, under names of ours. People may use the original ones.
+type within struct{ beside }
+
+// ServeHTTP passes a request on, to what its names mean here.
+func (b within) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if call := rest.FromContext(r.Context()); call != nil {
+		if names, some := translated(call.Indices); some {
+			here := *call
+			here.Indices, here.Vars = names, maps.Clone(call.Vars)
+			here.Vars["index"] = strings.Join(names, ",")
+			r = r.WithContext(rest.NewContext(r.Context(), &here))
+		}
+	}
+	b.beside.ServeHTTP(w, r)
+}
+
+// Resolve implements [gateway.Indices].
+func (b within) Resolve(expressions []string) (concrete, missing []string) {
+	names, _ := translated(expressions)
+	return b.beside.Resolve(names)
 }
 
 // embedded is the engine as the cluster.
@@ -121,6 +152,8 @@ type beside struct {
 	*cluster.Remote
 	own     embedded
 	isStore func(index string) bool
+	// wrote is told of requests that were passed on.
+	wrote func(call *rest.Call, resolve func([]string) (concrete, missing []string))
 }
 
 // inStore reports whether an index, or every index of that pattern, holds events or state of ours.
@@ -158,11 +191,15 @@ func (b beside) asksStore(expressions []string) bool {
 
 // ServeHTTP answers from the store or passes on.
 func (b beside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if call := rest.FromContext(r.Context()); call != nil && b.asksStore(call.Indices) {
+	call := rest.FromContext(r.Context())
+	if call != nil && b.asksStore(call.Indices) {
 		b.own.ServeHTTP(w, r)
 		return
 	}
 	b.Remote.ServeHTTP(w, r)
+	if call != nil && call.Route != nil {
+		b.wrote(call, b.Remote.Resolve)
+	}
 }
 
 // Resolve implements [gateway.Indices].

@@ -46,8 +46,8 @@ func (c *Config) validateUpstream() []error {
 	switch {
 	case c.Store.Place != "same" && c.Store.Place != "embedded":
 		wrong("store: %q is not one of same, embedded; a cluster of its own for events and state is not built yet", c.Store.Place)
-	case u.On() && c.Store.Place != "embedded":
-		wrong("store: events and state within the guarded cluster are not built yet; with cluster.upstream say store: embedded")
+	case u.On() && c.Store.Place == "same" && c.Store.KeyFile == "":
+		wrong("store.key_file: needed where the guarded cluster holds the state: the same file for all gateways, 64 hexadecimal digits")
 	}
 	if !u.On() {
 		off := *u
