@@ -3,7 +3,7 @@
 LINT_VERSION = v2.15.0
 LINT = bin/golangci-lint-$(LINT_VERSION)
 
-.PHONY: all build test check lint race generate bench bench-audit demo fuzz soak
+.PHONY: all build test check lint race generate bench bench-audit bench-alerting demo fuzz soak
 
 all: build
 
@@ -40,6 +40,10 @@ bench:
 # Measures what auditing costs, on the same page.
 bench-audit:
 	go run ./app/bench -suite audit $(if $(SHORT),-short)
+
+# The same for what alerting costs and promises.
+bench-alerting:
+	go run ./app/bench -suite alerting $(if $(SHORT),-short)
 
 # The long form of the tests that nothing is lost: kills, floods, a bulk of a million. About an hour on two cores.
 soak:

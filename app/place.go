@@ -29,7 +29,9 @@ func sharedPlace() place {
 
 // originals are the names by which people know what sharedPlace calls otherwise, as prefixes.
 var originals = [][2]string{
-	{securityIndex, ".vigil-security"}, {".opendistro-alerting-", ".vigil-alerting-"}, {".opensearch-alerting-", ".vigil-alerting-"},
+	{securityIndex, ".vigil-security"},
+	{".opendistro-alerting-", ".vigil-alerting-"},
+	{".opensearch-alerting-", ".vigil-alerting-"},
 	{".opensearch-notifications-config", ".vigil-notifications-config"},
 }
 

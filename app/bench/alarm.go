@@ -4,11 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"strings"
-	"sync"
 	"time"
 )
 
@@ -18,25 +14,11 @@ const lost = 5 * time.Second
 // alarm measures how long after the answer to a failed login its message is at the receiver. Every trial has a user of its
 // own and a monitor that looks for failed logins of just that user, whose schedule is too slow to help.
 func (b *bench) alarm(ctx context.Context) (list []figure, err error) {
-	in, err := newInbox(ctx)
+	a, stop, err := b.alarmed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, in.close()) }()
-	server, err := b.start(ctx, modeVigil)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, server.stop()) }()
-	a := &alarmClient{client: newClient(server.url, nil), inbox: in}
-	defer a.http.CloseIdleConnections()
-	if err := a.ready(ctx); err != nil {
-		return nil, err
-	}
-	destination := map[string]any{"name": "bench", "type": "custom_webhook", "custom_webhook": map[string]any{"url": in.url}}
-	if a.destination, err = a.create(ctx, "/_opendistro/_alerting/destinations", destination); err != nil {
-		return nil, err
-	}
+	defer func() { err = errors.Join(err, stop()) }()
 	trials, missing := pick(b, 200, 25), 0
 	var took []time.Duration
 	for i := range trials {
@@ -58,6 +40,37 @@ func (b *bench) alarm(ctx context.Context) (list []figure, err error) {
 	}}, nil
 }
 
+// alarmed starts the program, an inbox, and a destination that is the inbox.
+func (b *bench) alarmed(ctx context.Context) (a *alarmClient, stop func() error, err error) {
+	in, err := newInbox(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	server, err := b.start(ctx, modeVigil)
+	if err != nil {
+		return nil, nil, errors.Join(err, in.close())
+	}
+	a = &alarmClient{client: newClient(server.url, nil), inbox: in}
+	stop = func() error {
+		a.http.CloseIdleConnections()
+		return errors.Join(server.stop(), in.close())
+	}
+	if err := a.begin(ctx); err != nil {
+		return nil, nil, errors.Join(err, stop())
+	}
+	return a, stop, nil
+}
+
+// begin waits for the server and makes the destination.
+func (a *alarmClient) begin(ctx context.Context) (err error) {
+	if err := a.ready(ctx); err != nil {
+		return err
+	}
+	destination := object{"name": "bench", "type": "custom_webhook", "custom_webhook": object{"url": a.inbox.url}}
+	a.destination, err = a.create(ctx, "/_opendistro/_alerting/destinations", destination)
+	return err
+}
+
 // alarmClient is an administrator who makes monitors and an intruder who sets them off.
 type alarmClient struct {
 	*client
@@ -72,35 +85,35 @@ func (a *alarmClient) trial(ctx context.Context, user string) (time.Duration, er
 	if err != nil {
 		return 0, err
 	}
-	message := a.inbox.expect(user)
+	refused, err := a.fail(ctx, user)
+	if err != nil {
+		return 0, err
+	}
+	took := lost
+	if got := a.inbox.wait(ctx, user, 1, lost); len(got) > 0 {
+		took = max(got[0].at.Sub(refused), 0)
+	}
+	return took, errors.Join(ctx.Err(), a.remove(ctx, id))
+}
+
+// fail has a user's login fail, and returns when that was known.
+func (a *alarmClient) fail(ctx context.Context, user string) (time.Time, error) {
 	status, body, err := a.do(ctx, http.MethodGet, "/_cluster/health", user, nil)
 	refused := time.Now()
 	if err == nil && status != http.StatusUnauthorized {
 		err = fmt.Errorf("the login was answered %d %s", status, body)
 	}
-	if err != nil {
-		return 0, err
-	}
-	took := lost
-	limit := time.NewTimer(lost)
-	defer limit.Stop()
-	select {
-	case at := <-message:
-		took = max(at.Sub(refused), 0)
-	case <-limit.C:
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-	status, body, err = a.do(ctx, http.MethodDelete, "/_opendistro/_alerting/monitors/"+id, adminName, nil)
-	if err == nil && status != http.StatusOK {
-		err = fmt.Errorf("deleting the monitor was answered %d %s", status, body)
-	}
-	return took, err
+	return refused, err
+}
+
+// remove deletes a monitor.
+func (a *alarmClient) remove(ctx context.Context, id string) error {
+	return a.call(ctx, http.MethodDelete, "/_opendistro/_alerting/monitors/"+id, adminName, nil, nil)
 }
 
 // monitor sends the user's name when a login of that user failed.
 func (a *alarmClient) monitor(user string) map[string]any {
-	type m = map[string]any
+	type m = object
 	search := m{"size": 1, "query": m{"bool": m{"filter": []any{
 		m{"term": m{"audit_category": "FAILED_LOGIN"}},
 		m{"term": m{"audit_request_effective_user": user}},
@@ -133,61 +146,4 @@ func (a *alarmClient) create(ctx context.Context, path string, doc any) (string,
 		return "", fmt.Errorf("POST %s: answered no id", path)
 	}
 	return created.ID, nil
-}
-
-// inbox receives messages.
-type inbox struct {
-	url    string
-	server *http.Server
-	served chan error
-
-	mu      sync.Mutex
-	text    string // of the message that is expected
-	arrived chan time.Time
-}
-
-func newInbox(ctx context.Context) (*inbox, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("listen for messages: %w", err)
-	}
-	in := &inbox{url: "http://" + l.Addr().String() + "/", served: make(chan error, 1)}
-	in.server = &http.Server{Handler: in, ReadHeaderTimeout: 10 * time.Second}
-	go func() { in.served <- in.server.Serve(l) }()
-	return in, nil
-}
-
-func (in *inbox) close() error {
-	err := in.server.Close()
-	if served := <-in.served; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
-	}
-	return err
-}
-
-// expect returns a channel that gets the time at which a message with this text arrives.
-func (in *inbox) expect(text string) <-chan time.Time {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.text, in.arrived = text, make(chan time.Time, 1)
-	return in.arrived
-}
-
-// ServeHTTP takes a message.
-func (in *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-	at := time.Now()
-	if err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.arrived == nil || !strings.Contains(string(body), in.text) {
-		return
-	}
-	select {
-	case in.arrived <- at:
-	default: // only the first counts
-	}
 }

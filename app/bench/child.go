@@ -104,6 +104,7 @@ func (s *served) obey(command string) (string, error) {
 // child is such a process, seen from its parent.
 type child struct {
 	url string
+	dir string
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Scanner
@@ -120,7 +121,12 @@ func (b *bench) start(ctx context.Context, mode string) (*child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
 	}
-	c := &child{cmd: exec.CommandContext(ctx, self)}
+	return startIn(ctx, self, mode, dir)
+}
+
+// startIn starts a child over a folder, which may hold what an earlier one left.
+func startIn(ctx context.Context, self, mode, dir string) (*child, error) {
+	c := &child{dir: dir, cmd: exec.CommandContext(ctx, self)}
 	c.cmd.Env = append(os.Environ(), modeVar+"="+mode, dirVar+"="+dir, passwordVar+"="+adminPassword)
 	c.cmd.Stderr = &c.log
 	c.cmd.WaitDelay = 10 * time.Second
@@ -182,6 +188,18 @@ func (b *bench) profiled(c *child, name string) error {
 	}
 	_, err := c.ask("profile " + filepath.Join(b.profiles, name+".prof"))
 	return err
+}
+
+// killed kills the child and starts another over its folder.
+func (c *child) killed(ctx context.Context) (*child, error) {
+	if err := c.cmd.Process.Kill(); err != nil {
+		return nil, fmt.Errorf("kill the server: %w", err)
+	}
+	_ = c.in.Close()
+	if err := c.cmd.Wait(); err == nil {
+		return nil, errors.New("kill the server: it ended by itself")
+	}
+	return startIn(ctx, c.cmd.Path, modeVigil, c.dir)
 }
 
 // stop ends the child's commands, and with them the child.

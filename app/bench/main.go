@@ -40,6 +40,7 @@ type bench struct {
 	dir      string // on a disk, removed at the end
 	profiles string // where CPU profiles go, if anywhere
 	suite    suite
+	killed   int // how often the program is killed
 
 	fullRate float64 // searches per second with everything recorded and indexed
 }
@@ -78,8 +79,15 @@ func (b *bench) choose(name, only string) (suite, error) {
 			{"parsing", b.parsing},
 			{"peer", b.peer},
 		}}
+	case "alerting":
+		s = suite{"bench-alerting", []measure{
+			{"alarms", b.alarms},
+			{"predicates", b.predicates},
+			{"flood", b.flood},
+			{"kills", b.kills},
+		}}
 	default:
-		return s, fmt.Errorf("unknown suite %q, want path or audit", name)
+		return s, fmt.Errorf("unknown suite %q, want path, audit or alerting", name)
 	}
 	if only != "" {
 		s.measures = slices.DeleteFunc(s.measures, func(m measure) bool { return m.name != only })
@@ -96,8 +104,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	flags.BoolVar(&b.short, "short", false, "measure less, within a minute")
-	name := flags.String("suite", "path", "what is measured: path (of a request) or audit (what auditing costs)")
+	name := flags.String("suite", "path", "what is measured: path (of a request), audit (what auditing costs) or alerting")
 	only := flags.String("only", "", "the one measurement of the suite that is taken")
+	flags.IntVar(&b.killed, "kills", 200, "how often kills kills the program, unless it is short")
 	flags.StringVar(&b.profiles, "profile", "", "folder for CPU profiles of the gateway, which cost some of what is measured")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
