@@ -7,5 +7,8 @@
 // done is listed in testdata/known.txt; the test fails when something else differs, and when something listed no longer does.
 // With -update the list is written anew; its reasons are kept.
 //
+// TestAlerting does the same with the recordings of alerting and notifications (scenarios/alerting): answers and messages, under
+// the rules of diff_alerting.py. A pause in which monitors ran by the clock becomes as many runs.
+//
 // Start reading at TestAudit and at rules in rules_test.go. The folder opensearch sets up the node for new recordings.
 package compat

@@ -283,11 +283,17 @@ func (p *replayer) mark() {
 	if _, err := p.client.send(p.t.Context(), &request{Method: "GET", Path: path}, nil, "nobody", "x"); err != nil {
 		p.t.Fatal(err)
 	}
+	p.wait(1, `{"term":{"audit_rest_request_path.keyword":"`+path+`"}}`)
+}
+
+// wait waits until so many events match a query.
+func (p *replayer) wait(n int, query string) {
+	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), limit)
 	defer cancel()
 	tick := time.NewTicker(quiet)
 	defer tick.Stop()
-	for len(p.search(`{"term":{"audit_rest_request_path.keyword":"`+path+`"}}`)) == 0 {
+	for len(p.search(query)) < n {
 		select {
 		case <-ctx.Done():
 			p.t.Fatal("events are not delivered")

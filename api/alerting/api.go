@@ -89,7 +89,7 @@ func (a *API) handle(f handlerFunc, params []string) http.Handler {
 				a.o.Log.ErrorContext(r.Context(), "alerting request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 			}
 			if r.Method == http.MethodHead {
-				w.WriteHeader(e.Status)
+				head(w, e.Status)
 				return
 			}
 			rest.AnswerError(w, r, e)
@@ -99,11 +99,17 @@ func (a *API) handle(f handlerFunc, params []string) http.Handler {
 			w.Header().Set("Location", out.location)
 		}
 		if r.Method == http.MethodHead {
-			w.WriteHeader(out.status)
+			head(w, out.status)
 			return
 		}
 		rest.Answer(w, r, out.status, out.body)
 	})
+}
+
+// head answers without a body, and with the type that it would have.
+func head(w http.ResponseWriter, status int) {
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	w.WriteHeader(status)
 }
 
 func read(w http.ResponseWriter, r *http.Request) (*request, error) {
