@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +81,10 @@ func (c *runContext) forTemplate() map[string]any {
 		return c.template
 	}
 	m := c.e.Monitor
+	results := c.results
+	if roles := c.e.settings.ResultRoles; len(roles) > 0 && (m.User == nil || !slices.ContainsFunc(m.User.Roles, func(r string) bool { return slices.Contains(roles, r) })) {
+		results = []any{}
+	}
 	c.template = map[string]any{
 		"monitor": map[string]any{
 			"_id": m.ID, "_version": m.Version.Version, "name": m.Name, "enabled": m.Enabled, "monitor_type": string(m.Type),
@@ -90,7 +95,7 @@ func (c *runContext) forTemplate() map[string]any {
 			"id": c.t.ID, "name": c.t.Name, "severity": c.t.Severity, "actions": actionList(c.t),
 			"condition": map[string]any{"script": map[string]any{"source": c.t.Condition.Source, "lang": c.t.Condition.Lang}},
 		},
-		"results":     c.results,
+		"results":     results,
 		"periodStart": instant(c.e.PeriodStart),
 		"periodEnd":   instant(c.e.PeriodEnd),
 		"error":       c.e.InputError,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"vigil/cluster"
 )
@@ -63,7 +64,9 @@ func (r *Runner) runDocuments(ctx context.Context, e *Evaluation, dry bool) (Run
 	if err != nil {
 		return res, err
 	}
-	for batch := 0; ; batch++ {
+	evaluated, began := 0, time.Now()
+	for {
+		e.batch = min(documentBatch, e.settings.MaxDocuments-evaluated)
 		fetch, cancel := context.WithTimeout(ctx, e.settings.InputTimeout)
 		e.Documents, err = r.newDocuments(fetch, e, marks)
 		cancel()
@@ -71,7 +74,7 @@ func (r *Runner) runDocuments(ctx context.Context, e *Evaluation, dry bool) (Run
 			e.Documents, e.InputError = nil, userError(err)
 			r.o.Log.WarnContext(ctx, "monitor cannot fetch its input", "monitor_id", m.ID, "cause", e.Cause, "error", err)
 		}
-		full := len(e.Documents) == documentBatch
+		full := len(e.Documents) == e.batch
 		out, err := r.concludeDocuments(ctx, e, marks, dry)
 		res.InputError = e.InputError
 		res.raised = append(res.raised, e.raised(&out)...)
@@ -80,8 +83,8 @@ func (r *Runner) runDocuments(ctx context.Context, e *Evaluation, dry bool) (Run
 		if err != nil || !full || dry {
 			return res, err
 		}
-		if batch+1 == maxBatches {
-			r.o.Log.WarnContext(ctx, "monitor leaves documents to its next run", "monitor_id", m.ID, "evaluated", maxBatches*documentBatch)
+		if evaluated += e.batch; evaluated >= e.settings.MaxDocuments || time.Since(began) > e.settings.MaxDuration {
+			r.o.Log.WarnContext(ctx, "monitor leaves documents to its next run", "monitor_id", m.ID, "evaluated", evaluated)
 			return res, nil
 		}
 	}
@@ -106,7 +109,7 @@ func (r *Runner) marks(ctx context.Context, e *Evaluation) (Bookmarks, error) {
 
 func (r *Runner) newDocuments(ctx context.Context, e *Evaluation, marks Bookmarks) ([]Document, error) {
 	in := e.Monitor.Inputs[0].Doc
-	body, err := e.part.restrict(in.search(marks, documentBatch))
+	body, err := e.part.restrict(in.search(marks, e.batch))
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,8 @@ type Evaluation struct {
 	Fired map[string][]string
 
 	settings Settings
+	// batch is how many documents are fetched at once.
+	batch int
 	// part is set if the monitor runs in a workflow.
 	part *part
 	// clusterName is told by alerts of cluster-metrics monitors.
@@ -53,7 +55,7 @@ type Evaluation struct {
 // tooMany reports whether so many alerts share one message in any case.
 func (e *Evaluation) tooMany(alerts int) bool {
 	limit := e.settings.MaxActionable
-	if e.settings == (Settings{}) {
+	if e.settings.MaxMonitors == 0 && limit == 0 { // there are no settings
 		limit = maxActionable
 	}
 	return limit >= 0 && alerts > limit

@@ -301,6 +301,13 @@ func (r *Runner) deliver(ctx context.Context, d Delivery) (json.RawMessage, erro
 	if err != nil {
 		return nil, err
 	}
+	settings, err := r.o.Store.Settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if kind := string(legacyType(dest.Type)); !settings.MayReach(kind) {
+		return nil, errorf(Forbidden, "Destination type [%s] is not allowed", kind)
+	}
 	title := d.Subject
 	if title == "" {
 		title = defaultTitle

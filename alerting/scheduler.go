@@ -421,7 +421,7 @@ func (s *Scheduler) nextSlot(ctx context.Context, m *Monitor, slot time.Time) ti
 func (s *Scheduler) holds(id string) bool { return s.o.Members == nil || s.o.Members.Holds(id) }
 
 func (s *Scheduler) run(ctx context.Context, m *Monitor, c Cause, slot time.Time) {
-	if !s.holds(m.ID) {
+	if settings, err := s.o.Store.Settings(ctx); !s.holds(m.ID) || err == nil && !settings.Scheduled {
 		return
 	}
 	select {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,6 +26,20 @@ type Settings struct {
 	// MaxActionable is how many alerts of a run have messages of their own, -1 for any number.
 	MaxActionable int
 	InputTimeout  time.Duration
+	// IndexTimeout bounds the storing of a monitor, BulkTimeout that of an alert or a finding.
+	IndexTimeout, BulkTimeout time.Duration
+	// Backoff is how often, and how long apart, a store that is too busy for an alert is asked again, MoveBackoff the same for the
+	// history.
+	Backoff, MoveBackoff Backoff
+	// MaxDocuments and MaxDuration bound one run of a document-level monitor. It leaves the rest to the next.
+	MaxDocuments int
+	MaxDuration  time.Duration
+	// Destinations are the types that can be sent to, as Open Distro calls them; nil means all.
+	Destinations []string
+	// ResultRoles are the roles whose monitors show results in messages; none means all.
+	ResultRoles []string
+	// Scheduled is whether monitors run by themselves.
+	Scheduled bool
 	// Comments switches comments on alerts on.
 	Comments bool
 	// MaxCommentLength is in characters, MaxComments per alert. CommentsPerMessage is how many of them messages can show.
@@ -33,10 +48,18 @@ type Settings struct {
 	AlertHistory, FindingHistory, CommentHistory History
 }
 
+// Backoff is a number of retries and the time between them.
+type Backoff struct {
+	Count int
+	Wait  time.Duration
+}
+
 // DefaultSettings are those of a cluster where nobody changed any.
 func DefaultSettings() Settings {
 	return Settings{
 		MaxMonitors: 1000, MaxTriggers: defaultTriggers, MaxThrottle: maxThrottle, MaxActionable: maxActionable, InputTimeout: 30 * time.Second,
+		IndexTimeout: time.Minute, BulkTimeout: 2 * time.Minute, Backoff: Backoff{2, 50 * time.Millisecond},
+		MoveBackoff: Backoff{3, 250 * time.Millisecond}, MaxDocuments: maxBatches * documentBatch, MaxDuration: 4 * time.Minute, Scheduled: true,
 		MaxCommentLength: 2000, MaxComments: 500, CommentsPerMessage: 3,
 		AlertHistory: defaultHistory(), FindingHistory: defaultHistory(), CommentHistory: defaultHistory(),
 	}
@@ -88,10 +111,14 @@ func (s *Store) readSettings(ctx context.Context) (Settings, error) {
 		return out, fmt.Errorf("read cluster settings: %w", err)
 	}
 	for _, level := range []map[string]any{body.Persistent, body.Transient} {
-		for _, prefix := range []string{"opendistro.alerting.", "plugins.alerting."} {
+		for _, prefix := range []string{"opendistro.", "plugins."} {
 			out.apply(func(name string) (string, bool) {
-				v, ok := level[prefix+name]
+				v, ok := level[prefix+"alerting."+name]
 				return fmt.Sprint(v), ok
+			})
+			out.applyLists(func(name string) (any, bool) {
+				v, ok := level[prefix+name]
+				return v, ok
 			})
 		}
 	}
@@ -120,7 +147,15 @@ func (s *Settings) apply(get func(name string) (string, bool)) {
 			}
 		}
 	}
-	number("monitor.max_monitors", &s.MaxMonitors, 0, 1_000_000)
+	number("alert_backoff_count", &s.Backoff.Count, 0, maxRetries)
+	span("alert_backoff_millis", &s.Backoff.Wait, time.Minute)
+	number("move_alerts_backoff_count", &s.MoveBackoff.Count, 0, maxRetries)
+	span("move_alerts_backoff_millis", &s.MoveBackoff.Wait, time.Minute)
+	span("index_timeout", &s.IndexTimeout, time.Hour)
+	span("bulk_timeout", &s.BulkTimeout, time.Hour)
+	number("monitor.doc_level_monitor_shard_fetch_size", &s.MaxDocuments, 1, maxBatches*documentBatch)
+	span("monitor.doc_level_monitor_execution_max_duration", &s.MaxDuration, longestTime)
+	number("monitor.max_monitors", &s.MaxMonitors, 0, maxMonitors)
 	number("monitor.max_triggers", &s.MaxTriggers, 0, maxTriggers)
 	number("max_comment_character_length", &s.MaxCommentLength, 0, maxCommentSize)
 	number("max_comments_per_alert", &s.MaxComments, 0, pageSize)
@@ -148,6 +183,37 @@ func (s *Settings) apply(get func(name string) (string, bool)) {
 
 // longestTime bounds what is kept: a hundred years.
 const longestTime = 100 * 365 * 24 * time.Hour
+
+// applyLists takes the settings that are not numbers or times.
+func (s *Settings) applyLists(get func(name string) (any, bool)) {
+	list := func(name string, into *[]string) {
+		v, ok := get(name)
+		if !ok {
+			return
+		}
+		*into = []string{}
+		switch v := v.(type) {
+		case []any:
+			for _, x := range v {
+				*into = append(*into, fmt.Sprint(x))
+			}
+		case string:
+			for x := range strings.SplitSeq(v, ",") {
+				*into = append(*into, strings.TrimSpace(x))
+			}
+		}
+	}
+	list("alerting.destination.allow_list", &s.Destinations)
+	list("alerting.notification_context_results_allowed_roles", &s.ResultRoles)
+	if v, ok := get("scheduled_jobs.enabled"); ok {
+		s.Scheduled = fmt.Sprint(v) != "false"
+	}
+}
+
+// MayReach reports whether messages may go to destinations of a type, as Open Distro calls it.
+func (s *Settings) MayReach(kind string) bool {
+	return s.Destinations == nil || slices.Contains(s.Destinations, kind)
+}
 
 // timeValue reads a number with one of OpenSearch's units.
 func timeValue(v string) (time.Duration, bool) {

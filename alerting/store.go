@@ -111,7 +111,7 @@ func (s *Store) write(ctx context.Context, index, id string, doc json.RawMessage
 		return Version{}, err
 	}
 	o.Refresh = "true"
-	r, err := s.c.Index(ctx, index, id, doc, o)
+	r, err := s.patiently(ctx, index, func(ctx context.Context) (cluster.IndexResult, error) { return s.c.Index(ctx, index, id, doc, o) })
 	if err != nil {
 		s.forget(index)
 		return Version{}, err

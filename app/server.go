@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"vigil/alerting"
 	"vigil/api/security"
 	"vigil/audit"
 	"vigil/audit/sink"
@@ -195,7 +196,7 @@ func (s *Server) tlsFailed(from net.Addr, cause error) {
 func (s *Server) openEngine(context.Context) error {
 	e, err := engine.Open(engine.Options{
 		Dir: s.cfg.EngineDir(), ClusterName: s.cfg.ClusterName, NodeName: s.nodeName(), Logger: s.log,
-		MaxBody: int64(s.cfg.HTTP.MaxContentLength), OnWrite: s.documentWritten, FS: s.seams.EngineFS,
+		MaxBody: int64(s.cfg.HTTP.MaxContentLength), OnWrite: s.documentWritten, CheckSetting: alerting.CheckSetting, FS: s.seams.EngineFS,
 	})
 	if err != nil {
 		return err

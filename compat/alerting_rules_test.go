@@ -55,8 +55,8 @@ var (
 	timeMembers = set("period_start period_end executionTime start_time last_notification_time end_time acknowledged_time last_execution_time " +
 		"enabled_time last_update_time created_time_ms last_updated_time_ms timestamp")
 	droppedAlerting = set("took _shards max_score _score")
-	unsortedLists  = set("channel_list config_list allowed_config_type_list delete_response_list")
-	idMembers      = set("id _id config_id monitor_id trigger_id action_id reference_id _routing success")
+	unsortedLists   = set("channel_list config_list allowed_config_type_list delete_response_list")
+	idMembers       = set("id _id config_id monitor_id trigger_id action_id reference_id _routing success")
 
 	javaName  = regexp.MustCompile(`(?:[a-z][\w$]*\.){2,}[A-Z]\w*|\b[A-Z]\w*(?:Exception|Error)[:\[]`)
 	idText    = regexp.MustCompile(`^[\w#:.-]+$`)

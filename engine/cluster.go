@@ -285,10 +285,13 @@ func (e *Engine) handlePutClusterSettings(q *request) (*answer, error) {
 				func(p string) bool { return strings.HasPrefix(k, p) }) {
 				return nil, badRequest("%s setting [%s], not recognized", []string{"persistent", "transient"}[i], k)
 			}
+			if _, _, err := e.checkSetting(k, changed[i][k]); err != nil {
+				return nil, badRequest("%s", err.Error())
+			}
 		}
 	}
-	q.warnClusterSettings(changed[0])
-	q.warnClusterSettings(changed[1])
+	e.warnClusterSettings(q, changed[0])
+	e.warnClusterSettings(q, changed[1])
 	if len(changed[0])+len(changed[1]) == 0 {
 		return nil, validation("no settings to update")
 	}
@@ -302,6 +305,13 @@ func (e *Engine) handlePutClusterSettings(q *request) (*answer, error) {
 		dropNil(changed[i])
 	}
 	return ok(map[string]any{"acknowledged": true, "persistent": shape(changed[0], flat), "transient": shape(changed[1], flat)})
+}
+
+func (e *Engine) checkSetting(name string, value any) (mine bool, idle string, err error) {
+	if e.opts.CheckSetting == nil {
+		return false, "", nil
+	}
+	return e.opts.CheckSetting(name, value)
 }
 
 // overlay returns settings with changes; nil removes one, and "a.*" all below a.

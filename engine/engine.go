@@ -48,6 +48,9 @@ type Options struct {
 	// after: nil if there was none, or is none any more. It runs in the path of every write: it must not block and must not call
 	// the engine's handlers.
 	OnWrite func(index, id string, before, after json.RawMessage)
+	// CheckSetting judges a cluster setting that is not the engine's own; nil as value resets it. Mine is whether it is known to
+	// whoever is asked, idle why it has no effect, if it has none; the error is for what cannot be set. Nil keeps all without effect.
+	CheckSetting func(name string, value any) (mine bool, idle string, err error)
 	// FS is where files are; the operating system's by default. Tests inject faults here.
 	FS wal.FS
 

@@ -99,9 +99,15 @@ func (q *request) warnSettings(raw json.RawMessage) error {
 }
 
 // warnClusterSettings does the same for settings of the cluster.
-func (q *request) warnClusterSettings(flat map[string]any) {
+func (e *Engine) warnClusterSettings(q *request, flat map[string]any) {
 	for _, key := range sortedKeys(flat) {
-		if flat[key] != nil && key != "action.auto_create_index" && key != "action.destructive_requires_name" {
+		if flat[key] == nil || key == "action.auto_create_index" || key == "action.destructive_requires_name" {
+			continue
+		}
+		switch mine, idle, _ := e.checkSetting(key, flat[key]); {
+		case idle != "":
+			q.warn("[%s] has no effect: %s", key, idle)
+		case !mine:
 			q.warn("[%s] has no effect", key)
 		}
 	}

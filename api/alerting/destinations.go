@@ -156,6 +156,9 @@ func (a *API) createDestination(ctx context.Context, r *request) (answer, error)
 	if err := check(&c); err != nil {
 		return answer{}, err
 	}
+	if err := a.mayReach(ctx, c.Type); err != nil {
+		return answer{}, err
+	}
 	if err := a.checkReferences(ctx, c); err != nil {
 		return answer{}, err
 	}
@@ -164,6 +167,15 @@ func (a *API) createDestination(ctx context.Context, r *request) (answer, error)
 		return answer{}, err
 	}
 	return answer{http.StatusCreated, "/_plugins/_alerting/destinations/" + c.ID, destinationWritten(c)}, nil
+}
+
+// mayReach refuses types of destinations that the settings do not allow.
+func (a *API) mayReach(ctx context.Context, t notify.Type) error {
+	s, err := a.o.Store.Settings(ctx)
+	if name := legacyName(t); err == nil && !s.MayReach(name) {
+		err = forbidden("Destination type is not allowed: " + name)
+	}
+	return err
 }
 
 func destinationWritten(c core.Channel) destinationAnswer {
@@ -177,6 +189,9 @@ func (a *API) updateDestination(ctx context.Context, r *request) (answer, error)
 	}
 	c, err := parseDestination(r)
 	if err != nil {
+		return answer{}, err
+	}
+	if err := a.mayReach(ctx, c.Type); err != nil {
 		return answer{}, err
 	}
 	c.ID = r.call.Vars["destinationID"]

@@ -126,6 +126,9 @@ func (l legacyEmail) parse(ctx context.Context, r *request, old *core.Channel) (
 	if err := r.object(); err != nil {
 		return c, err
 	}
+	if s, err := l.a.o.Store.Settings(ctx); err == nil && !s.MayReach("email") {
+		return c, forbidden("This API is blocked since Destination type [email] is not allowed")
+	}
 	if l.kind == notify.EmailGroup {
 		var g legacyGroup
 		if err := json.Unmarshal(r.body, &g); err != nil {

@@ -32,12 +32,16 @@ func (a *API) stats(ctx context.Context, r *request) (answer, error) {
 	if exists {
 		status = "green"
 	}
+	settings, err := a.o.Store.Settings(ctx)
+	if err != nil {
+		return answer{}, err
+	}
 	name := a.o.NodeName
 	return ok(map[string]any{
 		"_nodes":                            map[string]int{"total": 1, "successful": 1, "failed": 0},
 		"cluster_name":                      a.o.ClusterName,
-		"opendistro.scheduled_jobs.enabled": true,
-		"plugins.scheduled_jobs.enabled":    true,
+		"opendistro.scheduled_jobs.enabled": settings.Scheduled,
+		"plugins.scheduled_jobs.enabled":    settings.Scheduled,
 		"scheduled_job_index_exists":        exists,
 		"scheduled_job_index_status":        status,
 		"nodes_on_schedule":                 1,
