@@ -108,7 +108,7 @@ func (e *Engine) searched(q *request, spec *searchSpec) (targets []query.Target,
 		}
 		t := query.Target{Index: x.Name, Fields: x.mapping}
 		if !q.hides(x) {
-			t.Docs = x.docs.snapshot()
+			t.Docs = x.docs.within(spec.Spans(q, x.mapping, q.now))
 		}
 		if filters := s.filters(x, spec.exprs, q.now); filters != nil {
 			if t.Docs, err = filterDocs(q, t, filters); err != nil {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vigil/engine/query"
 	"vigil/engine/segment"
 )
 
@@ -26,6 +27,7 @@ type store struct {
 	byID       map[string]*slot
 	tombs      map[string]tombstone
 	slots      []*slot
+	zones      *zones // of slots
 	dead       int    // slots of replaced and deleted documents, told as docs.deleted
 	at         uint64 // operations published
 	durableSeq []int64
@@ -90,7 +92,7 @@ func (r record) term() int64 {
 func newStore(shards int) *store {
 	return &store{
 		pending: map[string]record{}, nextSeq: make([]int64, shards), durableSeq: make([]int64, shards),
-		byID: map[string]*slot{}, tombs: map[string]tombstone{},
+		byID: map[string]*slot{}, tombs: map[string]tombstone{}, zones: newZones(),
 	}
 }
 
@@ -178,7 +180,7 @@ func (s *store) compact() {
 			live = append(live, sl)
 		}
 	}
-	s.slots, s.dead = live, 0
+	s.slots, s.zones, s.dead = live, newZones(), 0
 }
 
 // expire forgets deletes older than keep.
@@ -195,6 +197,14 @@ func (s *store) expire(now time.Time, keep time.Duration) {
 // snapshot returns the live documents in index order.
 func (s *store) snapshot() []*segment.Doc {
 	return alive(s.view())
+}
+
+// within returns the live documents in index order, but not all of those that have no value in one of the spans.
+func (s *store) within(spans []query.Span) []*segment.Doc {
+	s.mu.RLock()
+	slots, at, zones := slices.Clip(s.slots), s.at, s.zones
+	s.mu.RUnlock()
+	return zones.within(slots, at, spans)
 }
 
 // alive returns the documents of slots that were alive after operation at.

@@ -121,17 +121,7 @@ func (q rangeQuery) between(compare func(a, b string) int) func(string) bool {
 func (q rangeQuery) test(c *Context, f *segment.Field) (test, error) {
 	switch {
 	case isDate(f.Type):
-		b := dateBounds{lower: q.lower, upper: q.upper, loc: q.loc}
-		if q.format != "" {
-			b.formats = []string{q.format}
-		}
-		if q.from != nil {
-			b.from = &q.from.Raw
-		}
-		if q.to != nil {
-			b.to = &q.to.Raw
-		}
-		return c.dateBetween(f, b)
+		return c.dateBetween(f, q.dates())
 	case isInteger(f.Type):
 		return q.integers(f)
 	case isFloating(f.Type):
@@ -165,6 +155,21 @@ func (q rangeQuery) test(c *Context, f *segment.Field) (test, error) {
 	default:
 		return nil, illegal("Field [%s] of type [%s] does not support range queries", f.Name, f.Type)
 	}
+}
+
+// dates are the ends of the range if it is one of dates.
+func (q rangeQuery) dates() dateBounds {
+	b := dateBounds{lower: q.lower, upper: q.upper, loc: q.loc}
+	if q.format != "" {
+		b.formats = []string{q.format}
+	}
+	if q.from != nil {
+		b.from = &q.from.Raw
+	}
+	if q.to != nil {
+		b.to = &q.to.Raw
+	}
+	return b
 }
 
 func (q rangeQuery) integers(f *segment.Field) (test, error) {
