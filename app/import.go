@@ -223,7 +223,7 @@ func (m *migration) readEntities(f *importFile, typ string, root *yaml.Node) err
 			continue
 		}
 		e := &entity{file: f, typ: typ, name: name.Value, body: body}
-		e.finding = f.note(typ+"/"+name.Value, name.Line, config.Taken, "")
+		e.finding = f.note(typ+"/"+name.Value, name.Line, config.Refused, "was not sent")
 		if body["static"] == true {
 			e.tell(config.NoEffect, "is built in and cannot be changed")
 			continue

@@ -58,10 +58,8 @@ func (c *command) importFiles(ctx context.Context, args []string) error {
 		}
 	}
 	failed, err := m.put(ctx, o, send)
-	if err := errors.Join(err, end()); err != nil {
-		return err
-	}
-	if err := c.report(o, m); err != nil {
+	// What has been sent is reported also if the server has gone away since.
+	if err := errors.Join(err, end(), c.report(o, m)); err != nil {
 		return err
 	}
 	if o.apply && failed > 0 {

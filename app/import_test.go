@@ -234,5 +234,6 @@ func TestImportNamesWhatIsWrong(t *testing.T) {
 	f(1, "has no mapping config", write("audit.yml", "_meta: {type: audit}\n"))
 	f(0, "is not set, so a node audits nothing", write("elasticsearch.yml", "plugins.security.audit.config.enable_rest: false\n"))
 	f(0, "vigil.yml would not load: http.tls.client_ca_file: needed for admin_dns", write("node.yml", "plugins.security.authcz.admin_dn: ['x']\n"))
+	f(1, "actiongroups/a  not taken  was not sent", write("action_groups.yml", "a: {allowed_actions: [read]}\n"), "--apply", "--url", "http://127.0.0.1:1", "--password-file", write("pw", "x"))
 	f(1, "are both settings of a node", filepath.Join(dir, "elasticsearch.yml"), filepath.Join(dir, "node.yml"))
 }

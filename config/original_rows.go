@@ -55,7 +55,7 @@ func rows() map[string]row {
 		"audit.ignore_headers":             {to: initialFilter + "ignore_headers", as: list},
 		"audit.config.disabled_categories": {to: initialFilter + "disabled_categories", as: list},
 		"audit.compliance.enabled":         {to: initialCompliance + "enabled", as: boolean},
-		"authcz.admin_dn":                  {to: "admin_dns", as: list},
+		"authcz.admin_dn":                  {to: "admin_dns", as: names},
 		"restapi.roles_enabled":            {to: "security.rest_roles", as: list},
 		"ssl.http.pemcert_filepath":        {to: "http.tls.cert_file", as: text},
 		"ssl.http.pemkey_filepath":         {to: "http.tls.key_file", as: text},
@@ -254,6 +254,14 @@ func elements(n *yaml.Node) ([]string, error) {
 		return nil, nil
 	}
 	return values, nil
+}
+
+// names takes a sequence of names that may hold commas.
+func names(n *yaml.Node) (*yaml.Node, error) {
+	if n.Kind != yaml.SequenceNode {
+		return nil, errors.New("is not a list; a node splits a text at its commas, and then no name is whole")
+	}
+	return list(n)
 }
 
 // watchedFields takes a list of "index,field,field"; an index alone stands for all of its fields.

@@ -112,6 +112,7 @@ func TestOriginalNamesThatAreNotTaken(t *testing.T) {
 	f("plugins.security.audit.type: external_opensearch\nplugins.security.audit.config: {pemkey_content: canary, cert_alias: a, pemkey_password: canary}", "pemkey_content: put the content into a file", "cert_alias: key stores", "pemkey_password: a key with a password")
 	f("plugins.security.system_indices.enabled: false", "system indices are always protected")
 	f("plugins.security.restapi.endpoints_disabled.AUDIT: [PUT]", "is not restapi.endpoints_disabled.ROLE.ENDPOINT")
+	f("plugins.security.authcz.admin_dn: 'CN=a,O=b'", "admin_dn: is not a list; a node splits")
 	f("plugins.security.ssl.http.clientauth_mode: NONE", "is neither OPTIONAL nor REQUIRE")
 	f("opendistro_security.compliance.history.read.watched_fields: ['a,f', 'a,g']", "names a twice")
 }
