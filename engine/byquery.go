@@ -20,7 +20,7 @@ type byQuery struct {
 	action  rest.ActionName
 	spec    *searchSpec
 	body    json.RawMessage // of the search, as OpenSearch would write it
-	script  *updateScript
+	script  *query.Script
 	proceed bool
 	refresh bool
 	max     int
@@ -189,7 +189,7 @@ func replacing(kind, x string, d *segment.Doc) *docOp {
 }
 
 // scripted lets a script change an operation; nil is a no-op.
-func (e *Engine) scripted(q *request, s *updateScript, op *docOp, d *segment.Doc) (*docOp, error) {
+func (e *Engine) scripted(q *request, s *query.Script, op *docOp, d *segment.Doc) (*docOp, error) {
 	out, err := e.runScript(q, s, scriptInput{
 		op: "index", source: op.Source, id: d.ID, index: op.Index, routing: d.Routing, version: d.Version, now: q.now,
 	})

@@ -34,10 +34,10 @@ func (e *Engine) handleMsearch(q *request) (*answer, error) {
 		}
 	}
 	out := make([]json.RawMessage, len(items))
-	for i, item := range items {
+	for i := range items {
 		sub := *q
 		sub.now = e.opts.Now()
-		if err := e.beginSearch(q, "indices:data/read/msearch", item.Indices, item.Body, i); err != nil {
+		if err := e.beginSpec(q, "indices:data/read/msearch", specs[i], i); err != nil {
 			out[i] = searchFailed(err)
 			continue
 		}
@@ -48,10 +48,13 @@ func (e *Engine) handleMsearch(q *request) (*answer, error) {
 		}
 		out[i] = append(body[:len(body)-1], `,"status":200}`...)
 	}
-	return ok(struct {
-		Took      int64             `json:"took"`
-		Responses []json.RawMessage `json:"responses"`
-	}{e.took(q), out})
+	return ok(multiSearched{e.took(q), out})
+}
+
+// multiSearched is the answer of a msearch.
+type multiSearched struct {
+	Took      int64             `json:"took"`
+	Responses []json.RawMessage `json:"responses"`
 }
 
 // sub is the request for one of several searches.
@@ -72,19 +75,20 @@ func (q *request) sub(item rest.SearchItem) *request {
 	return &s
 }
 
-// beginSearch asks whether a search that is a part of something else may run. Its body is told as OpenSearch writes it.
-func (e *Engine) beginSearch(q *request, parent rest.ActionName, exprs []string, body json.RawMessage, run int) error {
+// beginSpec asks whether a search that is a part of something else may run. Its body is told as OpenSearch writes it.
+func (e *Engine) beginSpec(q *request, parent rest.ActionName, spec *searchSpec, run int) error {
 	if q.fx == nil {
 		return nil
 	}
-	if shown, err := aggs.Normalize(body); err == nil {
-		body = shown
+	var parsed aggs.Aggs
+	if spec.aggs != nil {
+		parsed = *spec.aggs
 	}
-	resolved, missing := e.Resolve(exprs)
+	resolved, missing := e.Resolve(spec.exprs)
 	q.call.Judged = append(slices.Clone(resolved), missing...)
 	return q.fx.Begin(rest.Action{
 		Name: "indices:data/read/search", Request: "SearchRequest", Parent: parent, Run: run,
-		Indices: exprs, Resolved: resolved, Body: body,
+		Indices: spec.exprs, Resolved: resolved, Body: aggs.Print(spec.Request, parsed),
 	})
 }
 

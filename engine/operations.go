@@ -42,6 +42,13 @@ func (e *Engine) searchOps() map[string]operation {
 		"update_by_query": {byQueryParams, e.handleUpdateByQuery},
 		"delete_by_query": {byQueryParams, e.handleDeleteByQuery},
 		"reindex":         {reindexParams, e.handleReindex},
+
+		"search_template":        {searchTemplateParams, e.handleSearchTemplate},
+		"render_search_template": {"", e.handleRenderTemplate},
+		"msearch_template":       {msearchParams, e.handleMsearchTemplate},
+		"put_script":             {storedParams + "context ", e.handlePutScript},
+		"get_script":             {storedParams + "local ", e.handleGetScript},
+		"delete_script":          {storedParams, e.handleDeleteScript},
 	}
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -16,49 +17,13 @@ import (
 	"vigil/script"
 )
 
-// updateScript is a script that changes a document.
-type updateScript struct {
-	program *script.Program
-	params  map[string]any
-}
-
-// parseScript reads "code" and {"source":…,"lang":…,"params":…}.
-func parseScript(v *query.Node) (*updateScript, error) {
-	source := ""
-	s := &updateScript{params: map[string]any{}}
-	if v.Kind == query.Text {
-		source = v.Raw
-	} else {
-		if v.Kind != query.Object {
-			return nil, badRequest("must specify either [source] for an inline script or [id] for a stored script")
-		}
-		for i, key := range v.Keys {
-			it := v.Items[i]
-			switch key {
-			case "source", "inline":
-				source = it.Raw
-			case "lang":
-				if it.Raw != "painless" {
-					return nil, badRequest("script_lang not supported [%s]", it.Raw)
-				}
-			case "params":
-				if it.Kind != query.Object {
-					return nil, badRequest("[params] must be an object")
-				}
-				s.params, _ = it.Value().(map[string]any)
-			default:
-				return nil, badRequest("[script] [%s] is not supported", key)
-			}
-		}
+// parseScript reads the script of an update or by-query request.
+func parseScript(v *query.Node) (*query.Script, error) {
+	s, err := query.ParseScript(v)
+	if e, ok := errors.AsType[*query.Error](err); ok && e.Script != nil {
+		return nil, scriptFailed(e.Script)
 	}
-	if source == "" {
-		return nil, badRequest("must specify either [source] for an inline script or [id] for a stored script")
-	}
-	var err error
-	if s.program, err = script.Compile(source); err != nil {
-		return nil, scriptFailed(err)
-	}
-	return s, nil
+	return s, err
 }
 
 // scriptFailed words an error of a script.
@@ -85,7 +50,11 @@ type scriptOutput struct {
 	source json.RawMessage
 }
 
-func (e *Engine) runScript(q *request, s *updateScript, in scriptInput) (scriptOutput, error) {
+func (e *Engine) runScript(q *request, s *query.Script, in scriptInput) (scriptOutput, error) {
+	program, err := s.Program(e.state.Load().program)
+	if err != nil {
+		return scriptOutput{}, err
+	}
 	var source map[string]any
 	if err := decodeNumbers(in.source, &source); err != nil {
 		return scriptOutput{}, err
@@ -97,7 +66,11 @@ func (e *Engine) runScript(q *request, s *updateScript, in scriptInput) (scriptO
 	if in.routing != "" {
 		vars["_routing"] = in.routing
 	}
-	if _, err := s.program.Eval(q, map[string]any{"ctx": vars, "params": s.params}, script.Limits{}); err != nil {
+	params := s.Params
+	if params == nil {
+		params = map[string]any{}
+	}
+	if _, err := program.Eval(q, map[string]any{"ctx": vars, "params": params}, script.Limits{}); err != nil {
 		return scriptOutput{}, scriptFailed(err)
 	}
 	op, _ := vars["op"].(string)

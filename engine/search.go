@@ -83,16 +83,18 @@ func (e *Engine) handleSearch(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	var body []byte
-	if s.scroll != "" {
-		body, err = e.openScroll(q, s)
-	} else {
-		body, err = e.search(q, s)
-	}
+	body, err := e.runSearch(q, s)
 	if err != nil {
 		return nil, err
 	}
-	return &answer{status: http.StatusOK, body: json.RawMessage(body)}, nil
+	return ok(json.RawMessage(body))
+}
+
+func (e *Engine) runSearch(q *request, s *searchSpec) ([]byte, error) {
+	if s.scroll != "" {
+		return e.openScroll(q, s)
+	}
+	return e.search(q, s)
 }
 
 // searched are the indices of a search with their documents, and how many shards that are.
@@ -106,7 +108,7 @@ func (e *Engine) searched(q *request, spec *searchSpec) (targets []query.Target,
 		if x.setting("blocks.read", "false") == "true" {
 			return nil, 0, rest.Errorf(http.StatusForbidden, "cluster_block_exception", "index [%s] blocked by: [FORBIDDEN/7/index read (api)];", x.Name)
 		}
-		t := query.Target{Index: x.Name, Fields: x.mapping}
+		t := query.Target{Index: x.Name, Fields: x.mapping, Stored: s.program}
 		if !q.hides(x) {
 			t.Docs = x.docs.within(spec.Spans(q, x.mapping, q.now))
 		}
@@ -209,7 +211,7 @@ func (e *Engine) searchAnswer(q *request, spec *searchSpec, res *query.Result, s
 	b = append(b, `"_shards":{"total":`+n+`,"successful":`+n+`,"skipped":0,"failed":0},"hits":`...)
 	b = res.AppendHits(b, spec.totalAsInt)
 	if spec.aggs != nil {
-		out, err := aggs.Run(q, *spec.aggs, res.Shards, aggs.Options{TypedKeys: spec.typedKeys})
+		out, err := aggs.Run(q, *spec.aggs, res.Shards, aggs.Options{TypedKeys: spec.typedKeys, Stored: e.state.Load().program})
 		if err != nil {
 			return nil, err
 		}

@@ -27,6 +27,7 @@ type state struct {
 	templates      map[string]json.RawMessage // legacy
 	indexTemplates map[string]json.RawMessage
 	components     map[string]json.RawMessage
+	scripts        map[string]*storedScript
 	persistent     map[string]any // flat keys
 	transient      map[string]any
 }
@@ -35,6 +36,7 @@ func emptyState() *state {
 	return &state{
 		indices: map[string]*index{}, aliases: map[string][]string{}, streams: map[string]*dataStream{}, streamOf: map[string]string{},
 		templates: map[string]json.RawMessage{}, indexTemplates: map[string]json.RawMessage{}, components: map[string]json.RawMessage{},
+		scripts:    map[string]*storedScript{},
 		persistent: map[string]any{}, transient: map[string]any{},
 	}
 }
@@ -114,6 +116,7 @@ type change struct {
 	Template       *named          `json:"template,omitempty"`
 	IndexTemplate  *named          `json:"index_template,omitempty"`
 	Component      *named          `json:"component,omitempty"`
+	Script         *named          `json:"script,omitempty"`
 	Settings       *settingsChange `json:"settings,omitempty"`
 	CurrentVersion int64           `json:"version,omitempty"`
 }
@@ -123,7 +126,7 @@ type mappingChange struct {
 	Body json.RawMessage `json:"body"`
 }
 
-// named is a template; a nil body deletes it.
+// named is a template or a stored script; a nil body deletes it.
 type named struct {
 	Name string          `json:"name"`
 	Body json.RawMessage `json:"body,omitempty"`
@@ -171,6 +174,8 @@ func (s *state) apply(c change) error {
 		s.indexTemplates = withNamed(s.indexTemplates, c.IndexTemplate)
 	case c.Component != nil:
 		s.components = withNamed(s.components, c.Component)
+	case c.Script != nil:
+		return s.putScript(c.Script)
 	case c.Settings != nil:
 		s.persistent, s.transient = c.Settings.Persistent, c.Settings.Transient
 	}
@@ -289,6 +294,9 @@ func (s *state) changes() ([]change, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.components)) {
 		out = append(out, change{Component: &named{name, s.components[name]}})
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.scripts)) {
+		out = append(out, change{Script: &named{name, s.scripts[name].body}})
 	}
 	out = append(out, change{Settings: &settingsChange{s.persistent, s.transient}}, change{CurrentVersion: s.version})
 	return out, nil

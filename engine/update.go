@@ -13,7 +13,7 @@ import (
 // updateSpec is the body of an update.
 type updateSpec struct {
 	doc, upsert    json.RawMessage
-	script         *updateScript
+	script         *query.Script
 	docAsUpsert    bool
 	scriptedUpsert bool
 	detectNoop     bool

@@ -22,7 +22,6 @@ func searchRows() []Route {
 		rows("GET POST", "/_search/template /{index}/_search/template", Route{
 			Op: "search_template", Action: "indices:data/read/search/template", Request: "SearchTemplateRequest",
 			Targets: TargetPath, Body: BodyJSON,
-			Steps: []Step{{Action: search.Action, Request: search.Request, Indices: true}},
 		}),
 		rows("GET POST", "/_render/template /_render/template/{id}", Route{
 			Op: "render_search_template", Action: "indices:data/read/search/template/render", Request: "SearchTemplateRequest",

@@ -49,6 +49,8 @@ type doc struct {
 type Options struct {
 	// TypedKeys prefixes names with the type of result: "sterms#by_user".
 	TypedKeys bool
+	// Stored finds stored scripts; nil if there are none.
+	Stored query.Stored
 }
 
 const (
@@ -62,7 +64,7 @@ func (a Aggs) Empty() bool { return len(a.list) == 0 }
 // Run computes the aggregations over what a search matched and returns the object that stands under "aggregations".
 // Errors are [*query.Error] or the context's.
 func Run(ctx context.Context, a Aggs, shards []query.Shard, o Options) (json.RawMessage, error) {
-	r := &runner{ctx: ctx, shards: shards}
+	r := &runner{ctx: ctx, shards: shards, stored: o.Stored}
 	n := 0
 	for _, sh := range shards {
 		n += len(sh.Docs)
@@ -94,6 +96,7 @@ type runner struct {
 	ctx     context.Context // lives for one call of Run and is what cancels it
 	shards  []query.Shard
 	buckets int
+	stored  query.Stored
 }
 
 // entry is a result under its name.

@@ -17,13 +17,18 @@ func Normalize(body json.RawMessage) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+	return Print(r, a), nil
+}
+
+// Print is [Normalize] for a search that was read already, with its aggregations.
+func Print(r *query.Request, a Aggs) json.RawMessage {
 	w := &query.Printer{}
 	if r.Aggs == nil {
 		r.Print(w, nil)
 	} else {
 		r.Print(w, a.print)
 	}
-	return w.Buf, nil
+	return w.Buf
 }
 
 func (a Aggs) print(w *query.Printer) {

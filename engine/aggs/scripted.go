@@ -2,7 +2,6 @@ package aggs
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"math"
 
@@ -13,10 +12,8 @@ import (
 // scripted is bucket_script or bucket_selector.
 type scripted struct {
 	common
-	program *script.Program
-	source  string
-	params  map[string]any
-	raw     *query.Node
+	script *query.Script
+	raw    *query.Node
 }
 
 func parseScripted(typ string) func(n *query.Node) (pipeline, error) {
@@ -28,12 +25,12 @@ func parseScripted(typ string) func(n *query.Node) (pipeline, error) {
 			}
 			s.raw = v
 			var err error
-			s.program, s.source, s.params, err = query.ParseScript(v)
+			s.script, err = query.ParseScript(v)
 			return true, err
 		})
 		switch {
 		case err != nil:
-		case s.program == nil:
+		case s.script == nil:
 			err = n.Parsing("Missing required field [script] for series_arithmetic aggregation [%s]", typ)
 		case s.paths() == nil:
 			err = n.Parsing("Missing required field [buckets_path] for series_arithmetic aggregation [%s]", typ)
@@ -45,10 +42,14 @@ func parseScripted(typ string) func(n *query.Node) (pipeline, error) {
 }
 
 func (s *scripted) apply(r *runner, a aggregation, list []*bucket) ([]*bucket, error) {
+	program, err := s.script.Program(r.stored)
+	if err != nil {
+		return nil, err
+	}
 	var out []*bucket
 	for _, b := range list {
-		params := make(map[string]any, len(s.params)+len(s.vars))
-		maps.Copy(params, s.params)
+		params := make(map[string]any, len(s.script.Params)+len(s.vars))
+		maps.Copy(params, s.script.Params)
 		skip := false
 		for name, path := range s.vars {
 			x, err := s.value(b, path)
@@ -62,7 +63,7 @@ func (s *scripted) apply(r *runner, a aggregation, list []*bucket) ([]*bucket, e
 			out = append(out, b)
 			continue
 		}
-		res, err := evalScript(r.ctx, s.program, params)
+		res, err := evalScript(r.ctx, program, params)
 		if err != nil {
 			return nil, err
 		}
@@ -86,10 +87,7 @@ func (s *scripted) apply(r *runner, a aggregation, list []*bucket) ([]*bucket, e
 
 func evalScript(ctx context.Context, p *script.Program, params map[string]any) (any, error) {
 	res, err := p.Eval(ctx, map[string]any{"params": params}, script.Limits{})
-	if se, ok := errors.AsType[*script.Error](err); ok {
-		return nil, query.ScriptError(se)
-	}
-	return res, err
+	return res, query.WordScript(err)
 }
 
 func toFloat(v any) (float64, bool) {

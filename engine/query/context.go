@@ -21,9 +21,10 @@ type Context struct {
 	Docs []*segment.Doc
 
 	ctx    context.Context // of the search; scripts end with it
-	failed error           // the first error of a matcher
-	up     *Context        // around a nested context
-	path   string          // of the nested documents that are being matched; empty for whole documents
+	stored Stored
+	failed error    // the first error of a matcher
+	up     *Context // around a nested context
+	path   string   // of the nested documents that are being matched; empty for whole documents
 	named  *[]named
 	tokens map[tokenKey][]analysis.Token
 	room   int // how many tokens more are remembered; 0 before the first
@@ -154,7 +155,7 @@ func Nested(d *segment.Doc, path string) []*segment.Doc {
 
 // below returns the context in which the documents under path are matched.
 func (c *Context) below(path string) *Context {
-	n := &Context{Index: c.Index, Fields: c.Fields, Now: c.Now, path: path, named: c.named, up: c, ctx: c.ctx}
+	n := &Context{Index: c.Index, Fields: c.Fields, Now: c.Now, path: path, named: c.named, up: c, ctx: c.ctx, stored: c.stored}
 	for _, d := range c.Docs {
 		n.Docs = append(n.Docs, Nested(d, path)...)
 	}

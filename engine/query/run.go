@@ -16,6 +16,7 @@ type Target struct {
 	Index  string
 	Fields segment.Fields
 	Docs   []*segment.Doc
+	Stored Stored // finds stored scripts; nil if there are none
 }
 
 // Shard is what of a shard matched, for aggregations. Docs and Scores belong together; Scores is nil if nobody asked.
@@ -76,7 +77,7 @@ func Run(ctx context.Context, r *Request, targets []Target, now time.Time) (*Res
 // shards splits an index into its shards, as they keep statistics apart.
 func (t Target) shards(ctx context.Context, now time.Time) []*Context {
 	fresh := func() *Context {
-		return &Context{Index: t.Index, Fields: t.Fields, Now: now, named: &[]named{}, ctx: ctx}
+		return &Context{Index: t.Index, Fields: t.Fields, Now: now, named: &[]named{}, ctx: ctx, stored: t.Stored}
 	}
 	if n := len(t.Docs); n > 0 && !slices.ContainsFunc(t.Docs, func(d *segment.Doc) bool { return d.Shard != t.Docs[0].Shard }) {
 		c := fresh()

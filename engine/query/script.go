@@ -12,9 +12,8 @@ import (
 // scriptQuery matches the documents for which a Painless script returns true.
 type scriptQuery struct {
 	clause
-	raw     *Node
-	program *script.Program
-	params  map[string]any
+	raw    *Node
+	script *Script
 }
 
 func (p *parser) script(n *Node) (Query, error) {
@@ -25,36 +24,60 @@ func (p *parser) script(n *Node) (Query, error) {
 		}
 		q.raw = v
 		var err error
-		q.program, _, q.params, err = ParseScript(v)
+		q.script, err = ParseScript(v)
 		return true, err
 	})
-	if err == nil && q.program == nil {
+	if err == nil && q.script == nil {
 		err = n.Parsing("script must be provided with a [script] query")
 	}
 	return q, err
 }
 
-// ParseScript reads a script of a search body, as a string or an object, and compiles it. Stored scripts and languages
+// Script is a script of a search body: its own code, or the name of a stored one.
+type Script struct {
+	// ID is the name of a stored script, Source the code of one that is not stored.
+	ID, Source string
+	Params     map[string]any
+	program    *script.Program // nil if it is stored
+}
+
+// Stored finds a stored script by its name.
+type Stored func(id string) (*script.Program, error)
+
+// Program returns the script that is to run.
+func (s *Script) Program(find Stored) (*script.Program, error) {
+	switch {
+	case s.program != nil:
+		return s.program, nil
+	case find == nil:
+		return nil, illegal("stored scripts are not supported here")
+	}
+	return find(s.ID)
+}
+
+// ParseScript reads a script of a search body, as a string or an object, and compiles it if it is not stored. Languages
 // other than Painless are refused.
-func ParseScript(v *Node) (p *script.Program, source string, params map[string]any, err error) {
+func ParseScript(v *Node) (*Script, error) {
+	s := &Script{}
+	lang, err := "", error(nil)
 	switch v.Kind {
 	case Text:
-		source = v.Raw
+		s.Source = v.Raw
 	case Object:
 		err = v.each("script", func(key string, v *Node) (bool, error) {
 			var err error
 			switch key {
 			case "source", "inline":
-				source, err = v.Text()
+				s.Source, err = v.Text()
 			case "lang":
-				if v.Raw != "painless" {
+				if lang, err = v.Text(); lang != "painless" {
 					err = illegal("script_lang not supported [%s]", v.Raw)
 				}
 			case "params":
-				params, _ = v.Value().(map[string]any)
+				s.Params, _ = v.Value().(map[string]any)
 				return v.Kind == Object, nil
 			case "id":
-				err = illegal("stored scripts are not supported")
+				s.ID, err = v.Text()
 			default:
 				return false, nil
 			}
@@ -63,14 +86,35 @@ func ParseScript(v *Node) (p *script.Program, source string, params map[string]a
 	default:
 		err = v.Parsing("unexpected token [%s] for a script", v.Token())
 	}
+	switch {
+	case err != nil:
+	case s.ID == "" && s.Source == "":
+		err = illegal("must specify either [source] for an inline script or [id] for a stored script")
+	case s.ID != "" && s.Source != "":
+		err = illegal("illegally specified both [source] and [id]")
+	case s.ID != "" && lang != "":
+		err = illegal("illegally specified <lang> for a stored script")
+	case s.ID == "":
+		s.program, err = CompileScript(s.Source)
+	}
+	return s, err
+}
+
+// CompileScript compiles Painless. What is wrong with it is worded as OpenSearch does.
+func CompileScript(source string) (*script.Program, error) {
+	p, err := script.Compile(source)
 	if err != nil {
-		return nil, "", nil, err
+		return nil, WordScript(err)
 	}
-	p, err = script.Compile(source)
+	return p, nil
+}
+
+// WordScript words an error of package script as OpenSearch does; others it returns as they are.
+func WordScript(err error) error {
 	if se, ok := errors.AsType[*script.Error](err); ok {
-		err = ScriptError(se)
+		return ScriptError(se)
 	}
-	return p, source, params, err
+	return err
 }
 
 // ScriptError words what is wrong with a script.
@@ -90,10 +134,15 @@ func PrintScript(w *Printer, v *Node) {
 			source = v.Get("inline")
 		}
 	}
-	w.Key("source")
-	w.Str(source.Raw)
-	w.Key("lang")
-	w.Str("painless")
+	if source == nil {
+		w.Key("id")
+		w.Str(v.Get("id").Raw)
+	} else {
+		w.Key("source")
+		w.Str(source.Raw)
+		w.Key("lang")
+		w.Str("painless")
+	}
 	if p := v.Get("params"); p != nil && len(p.Keys) > 0 {
 		w.Key("params")
 		w.Node(p)
@@ -106,16 +155,17 @@ func (q *scriptQuery) bind(c *Context, w weight) (Matcher, error) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
+	program, err := q.script.Program(c.stored)
+	if err != nil {
+		return nil, err
+	}
 	return func(d *segment.Doc) (float32, bool) {
 		if c.broken() {
 			return 0, false
 		}
-		v, err := q.program.Eval(ctx, map[string]any{"doc": docValues{c, d}, "params": q.params}, script.Limits{})
+		v, err := program.Eval(ctx, map[string]any{"doc": docValues{c, d}, "params": q.script.Params}, script.Limits{})
 		if err != nil {
-			if se, ok := errors.AsType[*script.Error](err); ok {
-				err = ScriptError(se)
-			}
-			c.fail(err)
+			c.fail(WordScript(err))
 			return 0, false
 		}
 		ok, isBool := v.(bool)
