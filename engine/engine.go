@@ -92,6 +92,7 @@ type Engine struct {
 	compacted atomic.Uint64
 
 	scrolls scrolls
+	pits    pits
 	disk    diskCheck
 	started time.Time
 }
@@ -208,7 +209,7 @@ func (e *Engine) Close() error {
 // sweepEvery is how often what ran out is dropped.
 const sweepEvery = time.Minute
 
-// sweep frees the scrolls that ran out until the engine closes.
+// sweep frees the scrolls and points in time that ran out until the engine closes.
 func (e *Engine) sweep() {
 	defer close(e.swept)
 	tick := time.NewTicker(sweepEvery)
@@ -217,6 +218,7 @@ func (e *Engine) sweep() {
 		select {
 		case <-tick.C:
 			e.scrolls.expire(e.opts.Now())
+			e.pits.expire(e.opts.Now())
 		case <-e.stop:
 			return
 		}

@@ -66,18 +66,22 @@ var (
 	randomUUID = regexp.MustCompile(`("(?:index_uuid|uuid|index\.uuid|cluster_uuid|state_uuid)" ?: ?"|\[[^ \[\]]+/| )[A-Za-z0-9_-]{22}(["\] ])`)
 	randomID   = regexp.MustCompile(`"_id":"[A-Za-z0-9_-]{20}"`)
 	namedID    = regexp.MustCompile(`with id '[A-Za-z0-9_-]{20}'`)
+	missingPIT = regexp.MustCompile(`for id \[[A-Za-z0-9_=-]{80,}\]`)
+	pitID      = regexp.MustCompile(`"pit_id" ?: ?"[A-Za-z0-9_=-]{80,}"`)
 	scrollID   = regexp.MustCompile(`"_scroll_id":"[A-Za-z0-9_-]{32}"`)
 )
 
 func masked(s string) string {
 	s = randomUUID.ReplaceAllString(s, "${1}<uuid>${2}")
+	s = missingPIT.ReplaceAllString(s, "for id [<pit>]")
+	s = pitID.ReplaceAllString(s, `"pit_id":"<pit>"`)
 	s = scrollID.ReplaceAllString(s, `"_scroll_id":"<scroll>"`)
 	s = namedID.ReplaceAllString(s, "with id '<id>'")
 	return randomID.ReplaceAllString(s, `"_id":"<id>"`)
 }
 
 // TestGolden runs the files of testdata. A file is a list of requests, "METHOD path" and the body below, each followed by the
-// wanted answer, status and body. The request REOPEN closes the engine and opens it again; <scroll> is the last scroll id.
+// wanted answer, status and body. The request REOPEN closes the engine and opens it again; <scroll> and <pit> are the last ids.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -96,13 +100,13 @@ func runGolden(t *testing.T, file string) {
 	dir := t.TempDir()
 	e := open(t, Options{Dir: dir})
 	var out []txtar.File
-	scroll := ""
+	scroll, pit := "", ""
 	for _, f := range ar.Files {
 		if f.Name == "want" {
 			continue
 		}
 		out = append(out, f)
-		head, body, _ := strings.Cut(strings.ReplaceAll(string(f.Data), "<scroll>", scroll), "\n")
+		head, body, _ := strings.Cut(strings.NewReplacer("<scroll>", scroll, "<pit>", pit).Replace(string(f.Data)), "\n")
 		if head == "REOPEN" {
 			if err := e.Close(); err != nil {
 				t.Fatal(err)
@@ -120,6 +124,9 @@ func runGolden(t *testing.T, file string) {
 		}
 		if m := scrollID.FindString(text); m != "" {
 			scroll = m[len(`"_scroll_id":"`) : len(m)-1]
+		}
+		if m := pitID.FindString(text); m != "" && strings.HasPrefix(text, `{"pit_id"`) {
+			pit = m[len(`"pit_id":"`) : len(m)-1]
 		}
 		out = append(out, txtar.File{Name: "want", Data: []byte(strconv.Itoa(status) + "\n" + strings.TrimRight(masked(text), "\n") + "\n")})
 	}

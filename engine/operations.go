@@ -43,6 +43,11 @@ func (e *Engine) searchOps() map[string]operation {
 		"delete_by_query": {byQueryParams, e.handleDeleteByQuery},
 		"reindex":         {reindexParams, e.handleReindex},
 
+		"create_pit":      {createPITParams, e.handleCreatePIT},
+		"delete_pit":      {"", e.handleDeletePITs},
+		"delete_all_pits": {"", e.handleDeleteAllPITs},
+		"get_all_pits":    {"", e.handleListPITs},
+
 		"search_template":        {searchTemplateParams, e.handleSearchTemplate},
 		"render_search_template": {"", e.handleRenderTemplate},
 		"msearch_template":       {msearchParams, e.handleMsearchTemplate},

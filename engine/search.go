@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"vigil/engine/aggs"
 	"vigil/engine/query"
@@ -28,6 +29,8 @@ type searchSpec struct {
 	scroll     string
 	whole      bool       // a search that ran out of time is refused
 	aggs       *aggs.Aggs // nil if there are none
+	pit        string     // the id of the point in time that is searched
+	pitKeep    time.Duration
 }
 
 func (q *request) searchSpec(exprs []string, body []byte) (*searchSpec, error) {
@@ -47,6 +50,11 @@ func (q *request) searchSpec(exprs []string, body []byte) (*searchSpec, error) {
 	}
 	if s.totalAsInt, err = q.flag("rest_total_hits_as_int", false); err != nil {
 		return nil, err
+	}
+	if r.PIT != nil {
+		if err := s.readPIT(q); err != nil {
+			return nil, err
+		}
 	}
 	if r.Aggs != nil {
 		parsed, err := aggs.Parse(r.Aggs)
@@ -99,6 +107,9 @@ func (e *Engine) runSearch(q *request, s *searchSpec) ([]byte, error) {
 
 // searched are the indices of a search with their documents, and how many shards that are.
 func (e *Engine) searched(q *request, spec *searchSpec) (targets []query.Target, shards int, err error) {
+	if spec.pit != "" {
+		return e.searchedPIT(q, spec)
+	}
 	s := e.state.Load()
 	indices, err := e.targets(q, s, spec.exprs, spec.expand)
 	if err != nil {
@@ -106,7 +117,7 @@ func (e *Engine) searched(q *request, spec *searchSpec) (targets []query.Target,
 	}
 	for _, x := range indices {
 		if x.setting("blocks.read", "false") == "true" {
-			return nil, 0, rest.Errorf(http.StatusForbidden, "cluster_block_exception", "index [%s] blocked by: [FORBIDDEN/7/index read (api)];", x.Name)
+			return nil, 0, readBlocked(x)
 		}
 		t := query.Target{Index: x.Name, Fields: x.mapping, Stored: s.program}
 		if !q.hides(x) {
@@ -124,6 +135,10 @@ func (e *Engine) searched(q *request, spec *searchSpec) (targets []query.Target,
 		shards += x.shards()
 	}
 	return targets, shards, nil
+}
+
+func readBlocked(x *index) error {
+	return rest.Errorf(http.StatusForbidden, "cluster_block_exception", "index [%s] blocked by: [FORBIDDEN/7/index read (api)];", x.Name)
 }
 
 // filterDocs keeps the documents that one of an alias's filters lets through.
@@ -200,6 +215,9 @@ func inIndex(err error, targets []query.Target) error {
 // searchAnswer writes the answer of a search or a scroll.
 func (e *Engine) searchAnswer(q *request, spec *searchSpec, res *query.Result, shards int, scroll string) ([]byte, error) {
 	b := []byte{'{'}
+	if spec.pit != "" {
+		b = append(b, `"pit_id":"`+spec.pit+`",`...)
+	}
 	if scroll != "" {
 		b = append(b, `"_scroll_id":"`+scroll+`",`...)
 	}

@@ -65,6 +65,9 @@ func (x *exchange) actions() []target {
 	if route.Action == "" {
 		return nil
 	}
+	if pit := searchedPIT(x.call); pit != nil {
+		x.call.Indices = pit // as OpenSearch does: the search is one of the indices that its point in time is of
+	}
 	own := x.ownTarget()
 	list := append(append(make([]target, 0, 1+len(route.Steps)), own), x.created()...)
 	for _, s := range route.Steps {

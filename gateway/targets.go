@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
+
+	"github.com/valyala/fastjson"
 
 	"vigil/rest"
 )
@@ -26,6 +29,8 @@ func bodyTargets(c *rest.Call) named {
 		return putAliasTargets(c)
 	case "reindex":
 		return reindexTargets(c)
+	case "delete_pit":
+		return named{also: pitIndices(texts(c.Body, "pit_id"))}
 	case "indices.put_template", "indices.put_index_template":
 		var b struct {
 			Patterns oneOrMore `json:"index_patterns"`
@@ -113,6 +118,27 @@ func reindexTargets(c *rest.Call) named {
 		n.also = b.Source.Index
 	}
 	return n
+}
+
+// pitIndices lists the indices of points in time. An id that cannot be read has none: the handler refuses it.
+func pitIndices(ids []string) []string {
+	names, err := rest.PITIndices(ids...)
+	if err != nil {
+		return nil
+	}
+	return names
+}
+
+// searchedPIT returns the indices of the point in time that a search names in its body instead of indices.
+func searchedPIT(c *rest.Call) []string {
+	if c.Route.Op != "search" || len(c.Indices) > 0 || !bytes.Contains(c.Body, []byte(`"pit"`)) {
+		return nil
+	}
+	v, err := fastjson.ParseBytes(c.Body)
+	if err != nil {
+		return nil
+	}
+	return pitIndices([]string{text(v.Get("pit", "id"))})
 }
 
 // bulkTargets counts the items of a bulk by the index that they name.

@@ -31,11 +31,13 @@ func searchRows() []Route {
 }
 
 func scrollRows() []Route {
+	// Points in time are judged by the indices that their ids tell of.
 	deletePit := Route{
-		Op: "delete_pit", Action: "indices:data/read/point_in_time/delete", Request: "DeletePitRequest", Body: BodyJSON,
+		Op: "delete_pit", Action: "indices:data/read/point_in_time/delete", Request: "DeletePitRequest",
+		Targets: TargetBody, Body: BodyJSON,
 	}
 	deleteAll := deletePit
-	deleteAll.Op, deleteAll.Body = "delete_all_pits", BodyNone
+	deleteAll.Op, deleteAll.Targets, deleteAll.Body = "delete_all_pits", TargetNone, BodyNone
 	return slices.Concat(
 		rows("GET POST", "/_search/scroll /_search/scroll/{scroll_id}", Route{
 			Op: "scroll", Action: "indices:data/read/scroll", Request: "SearchScrollRequest", Body: BodyJSON,
