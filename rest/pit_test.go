@@ -28,7 +28,8 @@ func TestPITsAreWrittenAsRecorded(t *testing.T) {
 
 func TestPITsOfManyShards(t *testing.T) {
 	want := []PITShard{
-		{Index: "a", UUID: "u", Shard: 0, Node: "n", Session: "s", Context: 1}, {Index: "a", UUID: "u", Shard: 300, Node: "n", Session: "s", Context: 2},
+		{Index: "a", UUID: "u", Shard: 0, Node: "n", Session: "s", Context: 1},
+		{Index: "a", UUID: "u", Shard: 300, Node: "n", Session: "s", Context: 2},
 		{Index: "größe-日本-🙂", UUID: "v", Shard: 1, Node: "n", Session: "s", Context: -1},
 	}
 	id := EncodePIT(want)
