@@ -21,6 +21,9 @@ func (d dialect) Check(r *http.Request, c *rest.Call) error {
 	if err := d.engine.CheckParams(r, c); err != nil {
 		return err
 	}
+	if err := d.engine.CheckBody(r, c); err != nil {
+		return err
+	}
 	switch c.Route.Op {
 	case "search", "count":
 		if len(c.Body) == 0 {

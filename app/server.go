@@ -270,7 +270,7 @@ func (s *Server) openGateway(context.Context) error {
 		SecurityIndex: s.place.security, ConfigType: security.ConfigType, TrustedProxies: s.proxies,
 		MaxContentLength: int64(s.cfg.HTTP.MaxContentLength), MaxInFlight: int64(s.cfg.HTTP.MaxInFlight), Done: metrics.done,
 		ReadDerived: s.cfg.Compliance.ReadDerived, Extended: s.cfg.Audit.Format == "extended", Outcomes: gateway.Outcomes(s.cfg.Audit.Outcomes),
-		Settings: s.settingsReader(guarded), MaxAuditedItems: maxAudited,
+		Settings: s.settingsReader(guarded), MaxAuditedItems: maxAudited, Source: s.engine.Source,
 	}))
 	s.serving.Store(s.gateway)
 	return err

@@ -30,6 +30,9 @@ type DerivedRead struct {
 	Script string
 	// Aggregations and Suggestions are the names of those that tell of the fields; one below another is named "outer>inner".
 	Aggregations, Suggestions []string
+	// ToldBy is "explanation", "profile" or "error" if such a text told of the fields. What it told is not known, so Fields
+	// names all that is watched.
+	ToldBy string
 }
 
 // DescribeDerivedRead puts into a read event the names of the fields and what showed them. Values are told only of a document,
@@ -49,6 +52,9 @@ func (p *Policy) DescribeDerivedRead(e *Event, d DerivedRead) {
 	}
 	if len(d.Suggestions) > 0 {
 		w = appendNames(append(w, ','), "suggestions", d.Suggestions)
+	}
+	if d.ToldBy != "" {
+		w = appendString(append(w, `,"told_by":`...), d.ToldBy)
 	}
 	if len(d.Shown) > 0 && !p.ReadMetadataOnly() {
 		w = append(appendValues(append(w, `,"fields":{`...), d.Shown), '}')

@@ -123,7 +123,7 @@ func (e *Engine) handleMget(q *request) (*answer, error) {
 		return nil, validation("no documents to get")
 	}
 	s := e.state.Load()
-	denied := e.allowMget(q, s, docs)
+	denied := e.allowShardsOf(q, s, docs, "indices:data/read/mget[shard]", "MultiGetShardRequest")
 	out := make([]any, len(docs))
 	for i, d := range docs {
 		out[i] = e.mgetOne(q, s, d, denied)
@@ -158,8 +158,8 @@ func (x *index) shardOf(id, routing string) int {
 	return rest.ShardOf(routing, x.shards())
 }
 
-// allowMget asks for every shard that the documents are in.
-func (e *Engine) allowMget(q *request, s *state, docs []mgetDoc) map[shardKey]error {
+// allowShardsOf asks for an action on every shard that the documents are in.
+func (e *Engine) allowShardsOf(q *request, s *state, docs []mgetDoc, action rest.ActionName, class string) map[shardKey]error {
 	var order []shardKey
 	for _, d := range docs {
 		x, err := e.single(s, d.Index)
@@ -174,7 +174,7 @@ func (e *Engine) allowMget(q *request, s *state, docs []mgetDoc) map[shardKey]er
 	for run, k := range order {
 		shard := k.shard
 		if err := q.fx.Begin(rest.Action{
-			Name: "indices:data/read/mget[shard]", Request: "MultiGetShardRequest", Run: run,
+			Name: action, Request: class, Run: run,
 			Indices: []string{k.index}, Resolved: []string{k.index}, Shard: &shard,
 		}); err != nil {
 			denied[k] = err

@@ -27,6 +27,8 @@ type byQuery struct {
 	batch   int
 	// make turns a document into an operation; nil skips it.
 	make func(x string, d *segment.Doc) (*docOp, error)
+	// read is what is read of a document; nil: nothing of its source.
+	read func(d *segment.Doc) json.RawMessage
 }
 
 // byQueryAnswer counts what was done. The members that the API does not have are nil.
@@ -134,10 +136,11 @@ func (e *Engine) handleUpdateByQuery(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.read(q); err != nil {
+	if err := b.parse(q); err != nil {
 		return nil, err
 	}
 	b.body = b.shownSearch(true, true)
+	b.read = func(d *segment.Doc) json.RawMessage { return d.Source }
 	b.make = func(x string, d *segment.Doc) (*docOp, error) {
 		op := replacing("index", x, d)
 		op.Source = d.Source
@@ -154,7 +157,7 @@ func (e *Engine) handleDeleteByQuery(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.read(q); err != nil {
+	if err := b.parse(q); err != nil {
 		return nil, err
 	}
 	if b.script != nil {
@@ -168,7 +171,7 @@ func (e *Engine) handleDeleteByQuery(q *request) (*answer, error) {
 	return e.runByQuery(q, b, func(a *byQueryAnswer) { a.Created, a.Updated = nil, nil })
 }
 
-func (b *byQuery) read(q *request) error {
+func (b *byQuery) parse(q *request) error {
 	body, err := b.members(q.body)
 	if err != nil {
 		return err
@@ -300,6 +303,11 @@ func (e *Engine) findAll(q *request, b *byQuery) (docs []found, err error) {
 }
 
 func (e *Engine) writeBatch(q *request, b *byQuery, batch []found, a *byQueryAnswer, touched *[]string) (int, error) {
+	if b.read != nil {
+		for _, f := range batch {
+			q.fx.Read(rest.Read{Index: f.x, ID: f.d.ID, Shard: f.d.Shard, Source: b.read(f.d)})
+		}
+	}
 	var ops []*docOp
 	for _, f := range batch {
 		op, err := b.make(f.x, f.d)

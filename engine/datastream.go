@@ -205,8 +205,9 @@ func (e *Engine) rollStream(name string) error {
 	})
 }
 
-// matchStreams returns the data streams that a list of names and patterns selects, by name; nothing selects all.
-func (s *state) matchStreams(list string) ([]*dataStream, error) {
+// matchStreams returns the data streams that a list of names and patterns selects, by name; nothing selects all. A name that
+// is not there is an error, unless it does not matter.
+func (s *state) matchStreams(list string, lenient bool) ([]*dataStream, error) {
 	exprs := rest.SplitIndices(list)
 	if len(exprs) == 0 {
 		exprs = []string{"*"}
@@ -222,7 +223,7 @@ func (s *state) matchStreams(list string) ([]*dataStream, error) {
 				set[name], found = d, true
 			}
 		}
-		if !found && !strings.Contains(expr, "*") {
+		if !found && !lenient && !strings.Contains(expr, "*") {
 			return nil, notFound(expr)
 		}
 	}

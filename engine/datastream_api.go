@@ -19,7 +19,7 @@ func (e *Engine) handleCreateStream(q *request) (*answer, error) {
 
 func (e *Engine) handleGetStreams(q *request) (*answer, error) {
 	s := e.state.Load()
-	streams, err := e.judgedStreams(q, s)
+	streams, err := e.judgedStreams(q, s, false)
 	if err != nil {
 		return nil, err
 	}
@@ -47,8 +47,8 @@ func (e *Engine) handleGetStreams(q *request) (*answer, error) {
 }
 
 // judgedStreams returns the data streams that a request names, if the caller may use their indices.
-func (e *Engine) judgedStreams(q *request, s *state) ([]*dataStream, error) {
-	streams, err := s.matchStreams(q.call.Vars["name"])
+func (e *Engine) judgedStreams(q *request, s *state, lenient bool) ([]*dataStream, error) {
+	streams, err := s.matchStreams(q.call.Vars["name"], lenient)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (e *Engine) judgedStreams(q *request, s *state) ([]*dataStream, error) {
 
 func (e *Engine) handleDeleteStreams(q *request) (*answer, error) {
 	err := e.change(func(s *state) ([]change, error) {
-		streams, err := e.judgedStreams(q, s)
+		streams, err := e.judgedStreams(q, s, true) // what is not there need not be deleted
 		if err != nil {
 			return nil, err
 		}
@@ -83,7 +83,7 @@ func (e *Engine) handleDeleteStreams(q *request) (*answer, error) {
 
 func (e *Engine) handleStreamStats(q *request) (*answer, error) {
 	s := e.state.Load()
-	streams, err := e.judgedStreams(q, s)
+	streams, err := e.judgedStreams(q, s, false)
 	if err != nil {
 		return nil, err
 	}

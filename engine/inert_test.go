@@ -45,8 +45,6 @@ func TestWhatHasNoEffectIsNamed(t *testing.T) {
 		{"POST", "/a/_update_by_query?requests_per_second=5&slices=auto", "", "[requests_per_second]"},
 		{"POST", "/a/_update_by_query?timeout=5s", "", "[timeout]"},
 		{"POST", "/a/_delete_by_query?from=5", `{"query":{"match_none":{}}}`, "[from]"},
-		{"GET", "/a/_search?explain=true", "", "[explain]"},
-		{"GET", "/a/_search", `{"explain":true}`, "[explain]"},
 		{"GET", "/a/_search?q=s:qui*&analyze_wildcard=true", "", "[analyze_wildcard]"},
 		{"GET", "/a/_search", `{"query":{"query_string":{"query":"s:qui*","analyze_wildcard":true}}}`, "[query_string] [analyze_wildcard]"},
 		{"GET", "/a/_search", `{"query":{"query_string":{"query":"s:qui*","analyze_wildcard":false,"enable_position_increments":true}}}`, ""},
@@ -61,7 +59,7 @@ func TestWhatHasNoEffectIsNamed(t *testing.T) {
 		{"GET", "/a/_search", `{"highlight":{"order":"score","fields":{"s":{}}}}`, "[highlight] [order]"},
 		{"GET", "/a/_search", `{"highlight":{"fields":{"s":{"type":"plain"}}}}`, "[highlight] [type]"},
 		{"GET", "/a/_search", `{"highlight":{"fields":{"s":{"type":"unified"}}}}`, ""},
-		{"POST", "/_msearch", "{\"index\":\"a\",\"preference\":\"x\"}\n{}\n{\"index\":\"a\"}\n{\"explain\":true}\n", "[preference] has no effect: there is one copy of each shard, and all are searched\", 299 Vigil \"[explain]"},
+		{"POST", "/_msearch", "{\"index\":\"a\",\"preference\":\"x\"}\n{}\n{\"index\":\"a\"}\n{}\n", "[preference] has no effect: there is one copy of each shard, and all are searched"},
 		{"PUT", "/a/_block/write", "", ""},
 		{"PUT", "/a/_clone/d", `{"settings":{"index.priority":3}}`, "[index.priority]"},
 	} {

@@ -56,6 +56,18 @@ func (e *Engine) Last(index, id string) (op Operation, ok bool) {
 	return Operation{}, false
 }
 
+// Source returns a document of a concrete index as it is stored; nil if it is not there. It must not be changed.
+func (e *Engine) Source(index, id string) []byte {
+	x := e.state.Load().indices[index]
+	if x == nil {
+		return nil
+	}
+	if d := x.docs.get(id); d != nil {
+		return d.Source
+	}
+	return nil
+}
+
 // Field returns how a field of a concrete index is indexed, aliases resolved; nil if the index or the field is not there.
 func (e *Engine) Field(index, name string) *segment.Field {
 	x := e.state.Load().indices[index]

@@ -43,6 +43,9 @@ func (e *Engine) searchOps() map[string]operation {
 		"delete_by_query": {byQueryParams, e.handleDeleteByQuery},
 		"reindex":         {reindexParams, e.handleReindex},
 
+		"termvectors":     {vectorParams, e.handleTermVectors},
+		"mtermvectors":    {vectorParams + "ids ", e.handleMultiTermVectors},
+		"explain":         {explainParams, e.handleExplain},
 		"create_pit":      {createPITParams, e.handleCreatePIT},
 		"delete_pit":      {"", e.handleDeletePITs},
 		"delete_all_pits": {"", e.handleDeleteAllPITs},

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"maps"
@@ -184,14 +185,17 @@ func (s *searchSpec) readPIT(q *request) error {
 	if def.ID == "" {
 		return badRequest("point in time id is not provided")
 	}
-	for name, given := range map[string]bool{
-		"[indices] cannot be used with point in time. Do not specify any index with point in time.": len(s.exprs) > 0 && q.call.Vars["index"] != "",
-		"[routing] cannot be used with point in time":                                               s.routing != "",
-		"[preference] cannot be used with point in time":                                            q.str("preference", "") != "",
-		"using [point in time] is not allowed in a scroll context":                                  s.scroll != "",
+	for _, no := range []struct {
+		reason string
+		given  bool
+	}{
+		{"[indices] cannot be used with point in time", q.call.Vars["index"] != ""},
+		{"[routing] cannot be used with point in time", s.routing != ""},
+		{"[preference] cannot be used with point in time", q.str("preference", "") != ""},
+		{"using [point in time] is not allowed in a scroll context", s.scroll != ""},
 	} {
-		if given {
-			return validation(name)
+		if no.given {
+			return validation(no.reason)
 		}
 	}
 	if def.Keep != "" {
@@ -232,25 +236,43 @@ func (e *Engine) searchedPIT(q *request, spec *searchSpec) ([]query.Target, int,
 	return targets, one.shards, nil
 }
 
-func (e *Engine) handleDeletePITs(q *request) (*answer, error) {
+// checkPIT refuses a point in time that a search cannot be of.
+func (q *request) checkPIT() error {
+	if !bytes.Contains(q.body, []byte("pit")) && !bytes.Contains(q.body, []byte(`\u`)) {
+		return nil // nearly every search
+	}
+	r, err := query.ParseRequest(q.body)
+	if err != nil || r.PIT == nil {
+		return nil // what cannot be parsed is refused elsewhere
+	}
+	return (&searchSpec{Request: r, routing: q.str("routing", ""), scroll: q.str("scroll", "")}).readPIT(q)
+}
+
+// pitIDs reads the ids of points in time, and of which indices these are.
+func (q *request) pitIDs() (ids, indices []string, err error) {
 	var body struct {
 		IDs stringArray `json:"pit_id"`
 	}
 	if err := q.decode(&body); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(body.IDs) == 0 {
-		return nil, validation("no pit ids specified")
+		return nil, nil, validation("no pit ids specified")
 	}
-	names, err := rest.PITIndices(body.IDs...)
+	indices, err = rest.PITIndices(body.IDs...)
+	return body.IDs, indices, err
+}
+
+func (e *Engine) handleDeletePITs(q *request) (*answer, error) {
+	ids, names, err := q.pitIDs()
 	if err != nil {
 		return nil, err
 	}
 	if err := q.judged(names...); err != nil {
 		return nil, err
 	}
-	e.pits.close(body.IDs)
-	return deletedPITs(body.IDs)
+	e.pits.close(ids)
+	return deletedPITs(ids)
 }
 
 // stringArray is a list of strings, or one of them.
@@ -275,6 +297,12 @@ func deletedPITs(ids []string) (*answer, error) {
 }
 
 func (e *Engine) handleDeleteAllPITs(q *request) (*answer, error) {
+	// OpenSearch asks every node for what is open.
+	if err := q.fx.Begin(rest.Action{
+		Name: "indices:data/read/point_in_time/readall", Request: "GetAllPitNodesRequest", Internal: true,
+	}); err != nil {
+		return nil, err
+	}
 	ids, _ := e.pits.list(q.now)
 	names, err := rest.PITIndices(ids...)
 	if err != nil {

@@ -45,6 +45,7 @@ func (e *Engine) handleReindex(q *request) (*answer, error) {
 	source := b.spec.Source
 	b.spec.Size, b.spec.From, b.spec.Timeout = -1, -1, 0 // the timeout is that of the writes
 	b.body = b.shownSearch(true, false)
+	b.read = func(d *segment.Doc) json.RawMessage { return filtered(source, d.Source) }
 	b.make = func(_ string, d *segment.Doc) (*docOp, error) {
 		op := &docOp{BulkItem: rest.BulkItem{Op: r.opType, Index: dest, ID: d.ID, Routing: d.Routing, VersionType: r.version}}
 		if r.version == "external" || r.version == "external_gte" {

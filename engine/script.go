@@ -53,7 +53,9 @@ type scriptOutput struct {
 func (e *Engine) runScript(q *request, s *query.Script, in scriptInput) (scriptOutput, error) {
 	program, err := s.Program(e.state.Load().program)
 	if err != nil {
-		return scriptOutput{}, err
+		return scriptOutput{}, &rest.Error{
+			Status: http.StatusBadRequest, Type: "illegal_argument_exception", Reason: "failed to execute script", CausedBy: asRest(err), Cause: err,
+		}
 	}
 	var source map[string]any
 	if err := decodeNumbers(in.source, &source); err != nil {

@@ -64,9 +64,6 @@ func (q *request) searchSpec(exprs []string, body []byte) (*searchSpec, error) {
 		s.aggs = &parsed
 		r.Warnings = append(r.Warnings, parsed.Warnings()...)
 	}
-	if q.call.Flag("explain") {
-		r.Inert("explain", "scores are not explained")
-	}
 	if s.scroll != "" && s.Timeout > 0 {
 		s.Timeout = 0
 		r.Inert("timeout", "the pages of a scroll are not bounded")
@@ -227,6 +224,9 @@ func (e *Engine) searchAnswer(q *request, spec *searchSpec, res *query.Result, s
 	}
 	n := strconv.Itoa(shards)
 	b = append(b, `"_shards":{"total":`+n+`,"successful":`+n+`,"skipped":0,"failed":0},"hits":`...)
+	for _, h := range res.Hits {
+		h.Node = e.nodeID
+	}
 	b = res.AppendHits(b, spec.totalAsInt)
 	if spec.aggs != nil {
 		out, err := aggs.Run(q, *spec.aggs, res.Shards, aggs.Options{TypedKeys: spec.typedKeys, Stored: e.state.Load().program})

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"net/http"
 
 	"vigil/engine/query"
 	"vigil/rest"
@@ -13,13 +14,37 @@ const searchTemplateParams = expandNames + "preference routing scroll search_typ
 
 // searchTemplate is the body of a search or rendering by a template.
 type searchTemplate struct {
-	template *script.Template
-	params   map[string]any
-	explain  bool
+	id, source string // one of them
+	template   *script.Template
+	params     map[string]any
+	explain    bool
 }
 
-// searchTemplate reads a body. A template's id may stand in the path instead.
+// searchTemplate reads a body and finds its template. A template's id may stand in the path instead.
 func (s *state) searchTemplate(body []byte, id string) (*searchTemplate, error) {
+	t, err := readTemplate(body, id)
+	if err != nil {
+		return nil, err
+	}
+	return t, t.find(s)
+}
+
+// find finds or parses the template.
+func (t *searchTemplate) find(s *state) (err error) {
+	if t.id == "" {
+		t.template, err = parseTemplate(t.source, "")
+		return err
+	}
+	stored, err := s.storedOf(t.id, "mustache")
+	if err != nil {
+		return err
+	}
+	t.template = stored.template
+	return nil
+}
+
+// readTemplate reads the body of a search or rendering by a template.
+func readTemplate(body []byte, id string) (*searchTemplate, error) {
 	n := &query.Node{Kind: query.Object}
 	if len(body) > 0 {
 		var err error
@@ -30,18 +55,17 @@ func (s *state) searchTemplate(body []byte, id string) (*searchTemplate, error) 
 	if n.Kind != query.Object {
 		return nil, n.Parsing("Expected [START_OBJECT] but found [%s]", n.Token())
 	}
-	t := &searchTemplate{params: map[string]any{}}
-	source := ""
+	t := &searchTemplate{id: id, params: map[string]any{}}
 	for i, key := range n.Keys {
 		v := n.Items[i]
 		var err error
 		switch key {
 		case "source":
-			if source = v.Raw; v.Kind == query.Object {
-				source = v.JSON()
+			if t.source = v.Raw; v.Kind == query.Object {
+				t.source = v.JSON()
 			}
 		case "id":
-			id, err = v.Text()
+			t.id, err = v.Text()
 		case "params":
 			if v.Kind != query.Object {
 				return nil, v.Parsing("[search_template] params doesn't support values of type: %s", v.Token())
@@ -61,21 +85,13 @@ func (s *state) searchTemplate(body []byte, id string) (*searchTemplate, error) 
 			return nil, err
 		}
 	}
-	var err error
 	switch {
-	case source != "" && id != "":
+	case t.source != "" && t.id != "":
 		return nil, n.Parsing("[search_template] only one of [source] and [id] may be given")
-	case id != "":
-		var stored *storedScript
-		if stored, err = s.storedOf(id, "mustache"); err == nil {
-			t.template = stored.template
-		}
-	case source != "":
-		t.template, err = parseTemplate(source, "")
-	default:
-		err = validation("template is missing")
+	case t.source == "" && t.id == "":
+		return nil, validation("template is missing;2: template's script type is missing")
 	}
-	return t, err
+	return t, nil
 }
 
 // render returns the search that a template becomes.
@@ -97,10 +113,7 @@ func (t *searchTemplate) spec(q *request, exprs []string) (*searchSpec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Explain = &t.explain; t.explain {
-		s.Inert("explain", "scores are not explained")
-		q.warn("%s", s.Warnings[len(s.Warnings)-1])
-	}
+	s.Explain = &t.explain
 	return s, nil
 }
 
@@ -125,6 +138,9 @@ func (e *Engine) handleSearchTemplate(q *request) (*answer, error) {
 }
 
 func (e *Engine) handleRenderTemplate(q *request) (*answer, error) {
+	if len(q.body) == 0 { // as in OpenSearch, even if the path names a template
+		return nil, rest.Errorf(http.StatusBadRequest, "parse_exception", "request body or source parameter is required")
+	}
 	t, err := e.state.Load().searchTemplate(q.body, q.call.Vars["id"])
 	if err != nil {
 		return nil, err
@@ -147,28 +163,27 @@ func (e *Engine) handleRenderTemplate(q *request) (*answer, error) {
 // rendered, too.
 func (e *Engine) handleMsearchTemplate(q *request) (*answer, error) {
 	s := e.state.Load()
-	type part struct {
-		rest.SearchItem
-		template *searchTemplate
-		err      error
-	}
-	var parts []part
+	var items []rest.SearchItem
+	var templates []*searchTemplate
 	for item, err := range rest.Searches(q.body, q.indices()) {
 		if err != nil {
 			return nil, err
 		}
-		p := part{SearchItem: item}
-		p.template, p.err = s.searchTemplate(item.Body, "")
-		if known := asRest(p.err); p.err != nil && known.Type != "script_exception" && known.Type != "resource_not_found_exception" {
-			return nil, p.err // what cannot be read refuses the whole request
+		t, err := readTemplate(item.Body, "")
+		if err != nil {
+			return nil, err // what cannot be read refuses the whole request
 		}
-		parts = append(parts, p)
+		items, templates = append(items, item), append(templates, t)
 	}
-	out := make([]json.RawMessage, len(parts))
-	for i, p := range parts {
-		body, err := json.RawMessage(nil), p.err
+	if err := q.fx.Begin(rest.Action{Name: "indices:data/read/msearch", Request: "MultiSearchRequest"}); err != nil {
+		return nil, err
+	}
+	out := make([]json.RawMessage, len(items))
+	for i, t := range templates {
+		var body json.RawMessage
+		err := t.find(s)
 		if err == nil {
-			body, err = e.searchPart(q, p.SearchItem, p.template, i)
+			body, err = e.searchPart(q, items[i], t, i)
 		}
 		if err != nil {
 			body = searchFailed(err)

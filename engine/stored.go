@@ -2,12 +2,12 @@ package engine
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 
 	"vigil/engine/query"
-	"vigil/rest"
 	"vigil/script"
 )
 
@@ -63,9 +63,9 @@ func (s *state) storedOf(id, lang string) (*storedScript, error) {
 	found := s.scripts[id]
 	switch {
 	case found == nil:
-		return nil, &rest.Error{
-			Status: http.StatusNotFound, Type: "resource_not_found_exception", Reason: "unable to find script [" + id + "] in cluster state",
-		}
+		e := query.Errorf("resource_not_found_exception", "unable to find script [%s] in cluster state", id)
+		e.Status = http.StatusNotFound
+		return nil, e
 	case found.Lang != lang:
 		return nil, badRequest("stored script [%s] has the language [%s] and cannot run here", id, found.Lang)
 	}
@@ -91,8 +91,10 @@ func parseTemplate(source, contentType string) (*script.Template, error) {
 		return nil, badRequest("No encoder found for MIME type [%s]", contentType)
 	}
 	t, err := script.ParseTemplateWith(source, script.TemplateOptions{Escape: escape})
-	if err != nil {
-		return nil, query.WordScript(err)
+	if known, ok := errors.AsType[*script.Error](err); ok {
+		worded := query.ScriptError(known)
+		worded.Reason = known.Msg // mustache says what is wrong at once
+		return nil, worded
 	}
-	return t, nil
+	return t, err
 }

@@ -30,6 +30,9 @@ func (e *Engine) handlePutScript(q *request) (*answer, error) {
 	if n := len(source.Source); n > maxStoredScript {
 		return nil, badRequest("exceeded max allowed stored script size in bytes [%d] with size [%d] for script [%s]", maxStoredScript, n, id)
 	}
+	if source.Lang != "painless" && source.Lang != "mustache" {
+		return nil, badRequest("unable to put stored script with unsupported lang [%s]", source.Lang)
+	}
 	body, err := json.Marshal(source)
 	if err != nil {
 		return nil, err
@@ -45,7 +48,9 @@ func (e *Engine) handlePutScript(q *request) (*answer, error) {
 	switch {
 	case context == "":
 	case !slices.Contains(scriptContexts, context):
-		return nil, badRequest("failed to parse/compile stored script [%s]: Unknown context [%s]", id, context)
+		err := badRequest("failed to parse/compile stored script [%s]", id)
+		err.CausedBy = badRequest("Unknown context [%s]", context)
+		return nil, err
 	case stored.err != nil:
 		return nil, stored.err
 	}
@@ -107,8 +112,6 @@ func (q *request) storedSource() (*storedSource, error) {
 		return nil, badRequest("must specify lang for stored script")
 	case s.Source == "":
 		return nil, badRequest("must specify source for stored script")
-	case s.Lang != "painless" && s.Lang != "mustache":
-		return nil, badRequest("script_lang not supported [%s]", s.Lang)
 	}
 	return s, nil
 }

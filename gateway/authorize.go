@@ -89,6 +89,11 @@ func (x *exchange) allow(a rest.Action) error {
 	if x.call.Route.Changes {
 		return x.durable()
 	}
+	if a.Name == "indices:data/read/search" {
+		x.mu.Lock()
+		x.searches = append(x.searches, a)
+		x.mu.Unlock()
+	}
 	return nil
 }
 

@@ -10,12 +10,13 @@ import (
 	"vigil/rest"
 )
 
-// watches says what compliance wants to know about writes to an index.
+// watches says what compliance wants to know about an index.
 func (x *exchange) watches(index string) rest.Watch {
-	if !x.policy.WatchesWrite(index, x.principal.Name) {
-		return rest.Watch{}
+	w := rest.Watch{Reads: x.policy.WatchesRead(index, x.principal.Name) != nil}
+	if x.policy.WatchesWrite(index, x.principal.Name) {
+		w.Writes, w.Before = true, x.policy.WriteDiffs() || x.tellsChange(index)
 	}
-	return rest.Watch{Writes: true, Before: x.policy.WriteDiffs() || x.tellsChange(index)}
+	return w
 }
 
 // tellsChange reports whether writes to an index are told by what they change, whatever the configuration says: in the
@@ -87,9 +88,18 @@ func (x *exchange) notesItems() bool {
 // is tried again together with its end.
 func (x *exchange) recordWrites(writes []rest.Write) {
 	x.noteWrites(writes)
-	if x.ticket == nil {
-		return
+	if x.ticket != nil {
+		x.recordNow()
 	}
+}
+
+// recordReads makes events of what was read on the way durable while the handler goes on reading.
+func (x *exchange) recordReads(reads []rest.Read) {
+	x.noteSources(reads)
+	x.recordNow()
+}
+
+func (x *exchange) recordNow() {
 	events := x.take()
 	if err := x.g.Audit.Record(x.ctx, events...); err != nil {
 		x.mu.Lock()

@@ -17,7 +17,7 @@ func (x *exchange) forward() error {
 	if err := x.checkBulk(); err != nil {
 		return err
 	}
-	x.effects = &rest.Effects{Allow: x.allow, Deny: x.deny, Watches: x.watches, Take: x.recordWrites}
+	x.effects = &rest.Effects{Allow: x.allow, Deny: x.deny, Watches: x.watches, Take: x.recordWrites, TakeReads: x.recordReads}
 	if route.Open {
 		x.effects = nil
 	} else {
@@ -60,6 +60,7 @@ func (x *exchange) forward() error {
 		x.noteConfigRead()
 	}
 	// What was done before something went wrong was done all the same.
+	x.noteSources(x.effects.Reads())
 	x.noteWrites(x.effects.Writes())
 	if closed := x.close(err == nil); err == nil {
 		err = closed

@@ -87,6 +87,9 @@ type Options struct {
 	Outcomes Outcomes
 	// ReadDerived counts as read what an answer shows of a watched field in other ways than as the document's source.
 	ReadDerived bool
+	// Source returns a document as it is stored, nil if it is not there. It is asked for documents of which an answer shows a
+	// part and OpenSearch would say that the whole was read, if ReadDerived is off. Optional.
+	Source func(index, id string) []byte
 	// Settings knows the settings in force; nil means that no event tells of changes of settings.
 	Settings Settings
 	// MaxContentLength bounds a body after decompression, MaxInFlight all bodies together; both in bytes.
@@ -168,6 +171,7 @@ type exchange struct {
 
 	mu        sync.Mutex // handlers may report what they do from several goroutines
 	tasks     map[taskKey]string
+	searches  []rest.Action  // that the request runs on the way, a template's with the body that it became
 	pending   []*audit.Event // known, not yet durable
 	recording chan error     // the append that runs beside the handler
 	ticket    *audit.Ticket  // of the intent that must be closed

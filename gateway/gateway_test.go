@@ -431,7 +431,7 @@ func TestWatchedReads(t *testing.T) {
 	}
 	want := map[string]string{
 		"COMPLIANCE_DOC_READ 0": `{"field_names":["ssn"]}`,
-		"COMPLIANCE_DOC_READ 3": `{"field_names":["a.b[0]","a.b[1]"]}`,
+		"COMPLIANCE_DOC_READ 3": `{"field_names":["a.b","a.b[0]","a.b[1]","a.b[1].c"]}`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"compress/gzip"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -47,14 +48,17 @@ func TestBulkOfTooManyAuditedItemsIsRefused(t *testing.T) {
 	}
 }
 
-// many answers a request with more write events than are in memory at once.
+// many answers a request with more reads, and then writes, than are in memory at once.
 func many(_ http.ResponseWriter, r *http.Request) {
-	for i := range 2*rest.ManyWrites + 5 {
+	for i := range rest.ManyWrites + 2 {
+		rest.EffectsFrom(r.Context()).Read(rest.Read{Index: "accounts", ID: strconv.Itoa(i), Source: json.RawMessage(`{"ssn":"078"}`)})
+	}
+	for i := range rest.ManyWrites + 3 {
 		rest.EffectsFrom(r.Context()).Wrote(rest.Write{Index: "accounts", ID: strconv.Itoa(i), Operation: rest.OpCreate, Version: 1})
 	}
 }
 
-func TestManyWritesAreRecordedInPieces(t *testing.T) {
+func TestManyReadsAndWritesAreRecordedInPieces(t *testing.T) {
 	for name, broken := range map[string]error{"all is well": nil, "a piece is not taken": errors.New("disk gone")} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, watched, many)
@@ -65,13 +69,15 @@ func TestManyWritesAreRecordedInPieces(t *testing.T) {
 			if len(w.events) != 2*rest.ManyWrites+5 {
 				t.Errorf("got %d events", len(w.events))
 			}
+			next := map[audit.Category]int{}
 			for i, e := range w.events {
-				if e.DocID != strconv.Itoa(i) {
-					t.Fatalf("event %d is of document %s", i, e.DocID)
+				if e.DocID != strconv.Itoa(next[e.Category]) {
+					t.Fatalf("event %d, %s, is of document %s", i, e.Category, e.DocID)
 				}
+				next[e.Category]++
 			}
 			last := w.steps[len(w.steps)-1]
-			if n := strings.Count(last, "COMPLIANCE_DOC_WRITE"); !strings.HasPrefix(last, "end") || broken == nil && n != 5 {
+			if n := strings.Count(last, "COMPLIANCE_DOC_"); !strings.HasPrefix(last, "end") || broken == nil && n != 5 {
 				t.Errorf("the end has %d events", n)
 			}
 		})

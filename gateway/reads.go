@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"maps"
+	"math"
 	"net/http"
 	"sort"
 	"strconv"
@@ -36,7 +37,8 @@ func (x *exchange) watchedRead() bool {
 	return false
 }
 
-// asksUpdated reports whether the answer may hold documents as updates left them. A name in JSON may be written with escapes.
+// asksUpdated reports whether the answer may hold documents as updates left them, or the error of a script that read them. A
+// name in JSON may be written with escapes.
 func (x *exchange) asksUpdated() bool {
 	if op := x.call.Route.Op; !x.g.ReadDerived || op != "update" && op != "bulk" {
 		return false
@@ -46,7 +48,7 @@ func (x *exchange) asksUpdated() bool {
 			return true
 		}
 	}
-	return bytes.Contains(x.call.Body, []byte("_source")) || bytes.Contains(x.call.Body, []byte(`\u`))
+	return bytes.Contains(x.call.Body, []byte("_source")) || bytes.Contains(x.call.Body, []byte("script")) || bytes.Contains(x.call.Body, []byte(`\u`))
 }
 
 // readable takes out of the request and its call the parameters that take members out of an answer or write it in another
@@ -88,17 +90,21 @@ func (x *exchange) shape(asked *rest.Call) error {
 // noteReads reads the answer and notes one event for every document in it that shows a watched field, and one for every index
 // of which it shows one without a document.
 func (x *exchange) noteReads() error {
-	ok := x.w.status == http.StatusOK || x.w.status == http.StatusCreated && x.g.ReadDerived // an update that made the document
-	if !ok || len(x.w.buf) == 0 || x.r.Method == http.MethodHead {
+	// Derived reads are in the answer to an update that made the document, and in errors, too.
+	ok, failed := x.w.status == http.StatusOK || x.w.status == http.StatusCreated && x.g.ReadDerived, x.w.status >= http.StatusBadRequest
+	if !ok && (!failed || !x.g.ReadDerived) || len(x.w.buf) == 0 || x.r.Method == http.MethodHead {
 		return nil
 	}
 	var p fastjson.Parser
 	v, err := p.ParseBytes(x.w.buf)
+	if err != nil && failed {
+		return nil // an error of something on the way
+	}
 	if err != nil {
 		return rest.Errorf(http.StatusBadGateway, "compliance_exception", "the answer holds watched documents and cannot be read: %w", err)
 	}
 	r := x.newReader()
-	if x.call.Route.Op == "get_source" {
+	if x.call.Route.Op == "get_source" && ok {
 		if concrete, _ := x.g.Indices.Resolve(x.call.Indices); len(concrete) == 1 {
 			h := hit{index: concrete[0], id: x.call.DocID}
 			r.noteHit(&h, r.source(&h, v))
@@ -109,14 +115,30 @@ func (x *exchange) noteReads() error {
 	return nil
 }
 
-// flatten calls f for every member of an object under its dotted name, for objects within it too, and for array elements
-// under name[i], as the original's field names are. See compat/scenarios/audit/09c-read-wildcard.json.
+// noteSources notes the documents that a handler read on the way, as if they had been shown: where they went is not known
+// here.
+func (x *exchange) noteSources(reads []rest.Read) {
+	var p fastjson.Parser
+	r := x.newReader()
+	for _, d := range reads {
+		v, err := p.ParseBytes(d.Source)
+		if err != nil {
+			continue // there is no source
+		}
+		h := hit{index: d.Index, id: d.ID, shard: &d.Shard}
+		r.noteHit(&h, r.source(&h, v))
+	}
+}
+
+// flatten calls f for every member of an object under its dotted name, for what is within it too, and for array elements under
+// name[i]: a list, an object, a null is itself a member, as the original's field names are. See
+// compat/scenarios/audit/09c-read-wildcard.json and w02-reads-with-values.json.
 func flatten(v *fastjson.Value, name string, f func(string, *fastjson.Value)) {
+	if name != "" {
+		f(name, v)
+	}
 	switch v.Type() {
 	case fastjson.TypeObject:
-		if name != "" {
-			f(name, v)
-		}
 		v.GetObject().Visit(func(key []byte, child *fastjson.Value) {
 			k := string(key)
 			if name != "" {
@@ -128,13 +150,12 @@ func flatten(v *fastjson.Value, name string, f func(string, *fastjson.Value)) {
 		for i, child := range v.GetArray() {
 			flatten(child, name+"["+strconv.Itoa(i)+"]", f)
 		}
-	case fastjson.TypeNull:
 	default:
-		f(name, v)
 	}
 }
 
-// javaString prints a value as the original does: strings as they are, objects as a Java map.
+// javaString prints a value as the original does: strings as they are, objects as a Java map, numbers with a point as a
+// Java double.
 func javaString(v *fastjson.Value) string {
 	switch v.Type() {
 	case fastjson.TypeString:
@@ -152,7 +173,29 @@ func javaString(v *fastjson.Value) string {
 		})
 		sort.Strings(parts)
 		return "{" + strings.Join(parts, ", ") + "}"
+	case fastjson.TypeNumber:
+		return javaNumber(v.String())
 	default:
 		return v.String()
 	}
+}
+
+func javaNumber(raw string) string {
+	n, err := strconv.ParseFloat(raw, 64)
+	if !strings.ContainsAny(raw, ".eE") || err != nil {
+		return raw
+	}
+	form := byte('f')
+	if size := math.Abs(n); size != 0 && (size < 1e-3 || size >= 1e7) {
+		form = 'e'
+	}
+	digits := strconv.FormatFloat(n, form, -1, 64)
+	digits, exponent, _ := strings.Cut(digits, "e")
+	if !strings.Contains(digits, ".") {
+		digits += ".0"
+	}
+	if e, err := strconv.Atoi(exponent); err == nil {
+		digits += "E" + strconv.Itoa(e)
+	}
+	return digits
 }

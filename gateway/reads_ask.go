@@ -24,6 +24,8 @@ type search struct {
 	inner, tops map[string]*ask
 	aggs        []aggregation
 	suggests    map[string][]string // fields
+	// scripted is one of its scripts, wherever it stands; "" if it has none.
+	scripted string
 }
 
 // ask is what a list of hits shows.
@@ -32,6 +34,7 @@ type ask struct {
 	sorts    []sortKey
 	computed map[string]string // scripts by the field that they compute
 	script   string            // of the query: scores and matches tell what it read
+	loads    bool              // the source of every hit is loaded, whatever is shown of it
 }
 
 // sortKey is what one sort value shows.
@@ -61,6 +64,7 @@ func newSearch(body []byte, params url.Values) *search {
 	s.top = s.newAsk(v, nil)
 	s.aggs = s.readAggs(slices.Concat(members(v.Get("aggs")), members(v.Get("aggregations"))))
 	s.readSuggest(v.Get("suggest"))
+	s.scripted = anyScript(v, "")
 	if keys := params.Get("sort"); keys != "" {
 		s.top.sorts = nil
 		for key := range strings.SplitSeq(keys, ",") {
@@ -82,8 +86,10 @@ func (s *search) newAsk(v *fastjson.Value, defined map[string]string) ask {
 	for _, kind := range []string{"derived", "runtime_mappings", "script_fields"} {
 		for _, m := range members(v.Get(kind)) {
 			a.computed[m.name] = cut(scriptIn(m.value))
+			a.loads = a.loads || strings.Contains(a.computed[m.name], "_source")
 		}
 	}
+	a.loads = a.loads || len(v.GetArray("fields")) > 0
 	for _, m := range members(v) {
 		switch m.name {
 		case "query", "post_filter", "rescore", "collapse", "min_score", "knn", "ext":
@@ -178,6 +184,24 @@ func isScript(name string, v *fastjson.Value, parent string) bool {
 		return !leaves[parent]
 	}
 	return v.Exists("source") || v.Exists("id") || v.Exists("inline") || v.Exists("stored")
+}
+
+// anyScript returns the text of the first script in a value; "" if there is none. Parent is the name of the member that it is.
+func anyScript(v *fastjson.Value, parent string) string {
+	for _, e := range v.GetArray() {
+		if s := anyScript(e, parent); s != "" {
+			return s
+		}
+	}
+	for _, m := range members(v) {
+		if isScript(m.name, m.value, parent) {
+			return cut(scriptText(m.value))
+		}
+		if s := anyScript(m.value, m.name); s != "" {
+			return s
+		}
+	}
+	return ""
 }
 
 // scriptIn returns the text of the script that a definition holds.

@@ -114,6 +114,7 @@ type hit struct {
 	index, id, routing string
 	value              *fastjson.Value
 	nested             string // the path of the object within the document that it is
+	shard              *int   // nil where it follows from the routing
 }
 
 // find walks the answer for documents, wherever they are: hits, inner hits, top hits, parts of a multi-search or -get. What was
@@ -211,10 +212,13 @@ func (r *reader) shown(h *hit, a *ask) audit.DerivedRead {
 		}
 	}
 	r.sorts(h, w, a, v, &d)
+	if v.Exists("_explanation") || v.GetBool("matched") && v.Exists("explanation") {
+		d.ToldBy = "explanation"
+	}
 	if a.script != "" {
 		d.Script = a.script
 	}
-	if d.Script != "" {
+	if d.Script != "" || d.ToldBy != "" {
 		d.Fields = w.watch.Names()
 	}
 	return d
@@ -258,11 +262,20 @@ func (r *reader) fields(h *hit, w *watchedIndex, a *ask, v *fastjson.Value, d *a
 			d.Script = unknownScript
 		default:
 			flatten(m.value, m.name, func(name string, value *fastjson.Value) {
-				if r.shows(h.index, w, name) {
+				if scalar(value) && r.shows(h.index, w, name) {
 					add(d, name, value)
 				}
 			})
 		}
+	}
+}
+
+func scalar(v *fastjson.Value) bool {
+	switch v.Type() {
+	case fastjson.TypeObject, fastjson.TypeArray, fastjson.TypeNull:
+		return false
+	default:
+		return true
 	}
 }
 
@@ -308,12 +321,15 @@ func holds(v *fastjson.Value) bool {
 
 // noteHit notes that a document was shown, if what was shown of it is watched.
 func (r *reader) noteHit(h *hit, d audit.DerivedRead) {
-	if len(d.Shown) == 0 && d.Script == "" {
+	if len(d.Shown) == 0 && d.Script == "" && d.ToldBy == "" {
 		return
 	}
 	e := r.event(h.index)
 	e.DocID = h.id
-	if h.id != "" {
+	switch {
+	case h.shard != nil:
+		e.ShardID = h.shard
+	case h.id != "":
 		routing := h.routing
 		if routing == "" {
 			routing = h.id
@@ -321,7 +337,7 @@ func (r *reader) noteHit(h *hit, d audit.DerivedRead) {
 		shard := rest.ShardOf(routing, r.x.g.Indices.Shards(h.index))
 		e.ShardID = &shard
 	}
-	if d.Script == "" {
+	if d.Script == "" && d.ToldBy == "" {
 		r.x.policy.DescribeRead(e, d.Shown)
 	} else {
 		r.x.policy.DescribeDerivedRead(e, d)

@@ -3,62 +3,62 @@ package gateway
 import (
 	"slices"
 
-	"vigil/rest"
-
 	"github.com/valyala/fastjson"
 )
 
 // read notes what an answer shows.
 func (r *reader) read(v *fastjson.Value) {
 	if !r.derived {
-		r.find(v, &r.search.top)
+		r.readOriginal(v)
 		return
 	}
-	x := r.x
-	switch x.call.Route.Op {
-	case "msearch":
-		r.readMany(v)
-	case "search", "count", "explain":
-		r.readSearch(newSearch(x.call.Body, x.call.Query), x.call.Indices, v)
+	switch r.x.call.Route.Op {
+	case "search", "count", "msearch", "search_template", "msearch_template", "explain":
+		for _, p := range r.parts(v) {
+			r.readSearch(p)
+		}
 	case "scroll":
-		r.search = x.g.scrolls.get(scrollID(x.call))
+		p := r.parts(v)[0]
+		r.search = p.search
 		r.find(v, &r.search.top)
 		r.remember(v)
-	case "search_template", "msearch_template", "rank_eval":
+	case "rank_eval":
 		r.readUnknown(v)
+	case "update", "bulk":
+		r.find(v, &r.search.top)
+		r.readFailedUpdates(v)
 	default:
 		r.find(v, &r.search.top)
 	}
 }
 
-// readMany reads the answers of a multi-search beside its searches.
-func (r *reader) readMany(v *fastjson.Value) {
-	answers := v.GetArray("responses")
-	i := 0
-	for item, err := range rest.Searches(r.x.call.Body, r.x.call.Indices) {
-		if err != nil || i == len(answers) {
-			break
-		}
-		r.readSearch(newSearch(item.Body, nil), item.Indices, answers[i])
-		i++
-	}
-	for ; i < len(answers); i++ {
-		r.readUnknown(answers[i])
-	}
-}
-
 // readSearch reads the answer of one search.
-func (r *reader) readSearch(s *search, expressions []string, v *fastjson.Value) {
+func (r *reader) readSearch(p searchPart) {
+	s, v := p.search, p.answer
 	r.search, r.hits = s, 0
 	r.find(v, &s.top)
 	r.remember(v)
 	scripted := s.top.script != "" && r.hits == 0 && found(v)
-	if !scripted && !v.Exists("aggregations") && !v.Exists("suggest") {
+	failed := s.scripted != "" && fails(v)
+	if !scripted && !failed && !v.Exists("aggregations") && !v.Exists("suggest") && !v.Exists("profile") {
 		return
 	}
-	reads, indices := indexReads{}, r.watchedIn(expressions)
+	reads, indices := indexReads{}, r.watchedIn(p.indices)
 	r.readAggregations(reads, indices, v.Get("aggregations"))
 	r.readSuggestions(reads, indices, v.Get("suggest"))
+	if v.Exists("profile") {
+		for index, w := range indices {
+			d := reads.of(index)
+			d.Fields, d.ToldBy = w.watch.Names(), "profile"
+		}
+	}
+	if failed {
+		// The text of an error says whatever the script that failed puts into it.
+		for index, w := range indices {
+			d := reads.of(index)
+			d.Fields, d.Script, d.ToldBy = w.watch.Names(), s.scripted, "error"
+		}
+	}
 	if scripted {
 		// Of which documents the script told is not known, only that it told of some.
 		for index, w := range indices {

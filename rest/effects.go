@@ -72,8 +72,19 @@ type Write struct {
 	After json.RawMessage
 }
 
-// Watch says what the caller wants to know about writes to an index.
+// Read is a document that was read on the way, without the answer showing it: what a reindex or an update by query found.
+type Read struct {
+	// Index is the concrete index.
+	Index, ID string
+	Shard     int
+	// Source is what was read of the document.
+	Source json.RawMessage
+}
+
+// Watch says what the caller wants to know about an index.
 type Watch struct {
+	// Reads asks for every [Read].
+	Reads bool
 	// Writes asks for every [Write].
 	Writes bool
 	// Before asks for the document as it was.
@@ -92,12 +103,15 @@ type Effects struct {
 	Watches func(index string) Watch
 	// Take takes over the writes noted so far whenever there are many, so that they do not pile up. Nil lets them.
 	Take func([]Write)
+	// TakeReads does so for reads.
+	TakeReads func([]Read)
 
 	mu     sync.Mutex
 	writes []Write
+	reads  []Read
 }
 
-// ManyWrites is how many writes are noted before they are taken.
+// ManyWrites is how many writes, or reads, are noted before they are taken.
 const ManyWrites = 10_000
 
 // Begin asks whether the action may run. On an error the handler must not run it, and must answer with the error: for the
@@ -118,7 +132,7 @@ func (e *Effects) Denied(a Action) error {
 	return e.Deny(a)
 }
 
-// Wants tells what the caller wants to know about writes to a concrete index.
+// Wants tells what the caller wants to know about a concrete index.
 func (e *Effects) Wants(index string) Watch {
 	if e == nil || e.Watches == nil {
 		return Watch{}
@@ -141,6 +155,33 @@ func (e *Effects) Wrote(w Write) {
 	if many != nil {
 		e.Take(many)
 	}
+}
+
+// Read notes a document that was read on the way. Reads that nobody asked for are dropped.
+func (e *Effects) Read(r Read) {
+	if !e.Wants(r.Index).Reads {
+		return
+	}
+	e.mu.Lock()
+	e.reads = append(e.reads, r)
+	var many []Read
+	if e.TakeReads != nil && len(e.reads) >= ManyWrites {
+		many, e.reads = e.reads, nil
+	}
+	e.mu.Unlock()
+	if many != nil {
+		e.TakeReads(many)
+	}
+}
+
+// Reads returns the noted reads that were not taken, in their order.
+func (e *Effects) Reads() []Read {
+	if e == nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.reads
 }
 
 // Writes returns the noted writes that were not taken, in their order.

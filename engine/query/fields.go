@@ -108,6 +108,7 @@ func (r *Request) ApplyParams(p url.Values) error {
 		{"track_total_hits", func(s string) error { return r.trackTotal(&Node{Kind: Text, Raw: s}) }},
 		{"version", func(s string) error { return paramBool("version", s, &r.Version) }},
 		{"seq_no_primary_term", func(s string) error { return paramBool("seq_no_primary_term", s, &r.SeqNo) }},
+		{"explain", func(s string) error { return paramBool("explain", s, &r.Explain) }},
 		{"timeout", func(s string) (err error) { r.timeout = s; r.Timeout, err = ParseTime(s, "timeout"); return err }},
 		{"terminate_after", func(s string) error { return r.paramInt("terminate_after", s, &r.TerminateAfter) }},
 		{"_source", r.paramSource},

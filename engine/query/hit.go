@@ -24,6 +24,9 @@ type Hit struct {
 	Fields, Highlight []Member
 	// Matched are the names of the clauses that matched.
 	Matched []string
+	// Explanation says how the score came about; nil if it was not wanted. Node is the id of the node that is told with it.
+	Explanation *Explanation
+	Node        string
 	// ShowVersion and ShowSeqNo print the version, and sequence number with primary term.
 	ShowVersion, ShowSeqNo bool
 }
@@ -41,6 +44,12 @@ func (h *Hit) MarshalJSON() ([]byte, error) { return h.AppendJSON(nil), nil }
 func (h *Hit) AppendJSON(b []byte) []byte {
 	w := &Printer{Buf: b}
 	w.Buf = append(w.Buf, '{')
+	if h.Explanation != nil {
+		w.Key("_shard")
+		w.Str("[" + h.Index + "][" + strconv.Itoa(h.Doc.Shard) + "]")
+		w.Key("_node")
+		w.Str(h.Node)
+	}
 	w.Key("_index")
 	w.Str(h.Index)
 	w.Key("_id")
@@ -78,6 +87,10 @@ func (h *Hit) AppendJSON(b []byte) []byte {
 	if h.Matched != nil {
 		w.Key("matched_queries")
 		w.Strings(h.Matched)
+	}
+	if h.Explanation != nil {
+		w.Key("_explanation")
+		w.explanation(h.Explanation)
 	}
 	w.Close('}')
 	return w.Buf
@@ -151,6 +164,12 @@ func (s *search) hit(c candidate) (*Hit, error) {
 			return nil, err
 		}
 		h.Sort = append(h.Sort, v)
+	}
+	if s.Explain != nil && *s.Explain {
+		var err error
+		if h.Explanation, err = c.shard.Context.explainHit(s.Query, c.doc); err != nil {
+			return nil, err
+		}
 	}
 	return h, s.fetch(c.shard.Context, h)
 }

@@ -121,9 +121,7 @@ func (r *Request) scalar(key string, v *Node) (bool, error) {
 	case "seq_no_primary_term":
 		r.SeqNo, err = boolPointer(v)
 	case "explain":
-		if r.Explain, err = boolPointer(v); err == nil && *r.Explain {
-			r.Inert("explain", "scores are not explained")
-		}
+		r.Explain, err = boolPointer(v)
 	case "track_scores":
 		r.TrackScores, err = v.Bool()
 	case "track_total_hits":

@@ -51,6 +51,9 @@ func (m *Mapping) Parse(id string, source []byte, limits Limits) (*Parsed, error
 	}
 	prune(add, m.root)
 	update := &Mapping{root: add}
+	if m.timestamp {
+		update.meta = map[string]json.RawMessage{timestampParam: m.meta[timestampParam]}
+	}
 	merged, err := m.Merge(update, limits)
 	if err != nil {
 		return nil, err
