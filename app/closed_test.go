@@ -63,7 +63,11 @@ func TestEveryRowIsClosed(t *testing.T) {
 				if slices.Contains(open, r.Op) {
 					continue
 				}
-				a := s.As("norole", apptest.Password, r.Method, path(r), smallest(r))
+				query := ""
+				if r.Op == "create_pit" {
+					query = "?keep_alive=1m" // what cannot be meant is refused before privileges are asked
+				}
+				a := s.As("norole", apptest.Password, r.Method, path(r)+query, smallest(r))
 				if slices.Contains(everybody, r.Op) {
 					if a.Status == http.StatusForbidden || a.Status == http.StatusUnauthorized {
 						t.Errorf("%s %s: answered %d, but everybody may", r.Method, r.Path, a.Status)
@@ -106,6 +110,14 @@ func smallest(r *rest.Route) any {
 	switch r.Op {
 	case "bulk":
 		return "{\"delete\":{\"_index\":\"some\",\"_id\":\"1\"}}\n"
+	case "search_template", "render_search_template":
+		return `{"source":{}}`
+	case "explain":
+		return `{"query":{"match_all":{}}}`
+	case "put_script":
+		return `{"script":{"lang":"painless","source":"1"}}`
+	case "delete_pit":
+		return `{"pit_id":"` + rest.EncodePIT([]rest.PITShard{{Index: "some"}}) + `"}`
 	case "snapshot.restore":
 		return `{"indices":"some"}` // without it all, and nobody may restore the configuration
 	}
