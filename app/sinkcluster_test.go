@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -59,5 +61,33 @@ func TestIndexSinkInAnotherCluster(t *testing.T) {
 	}
 	if strings.Contains(near.Log(), apptest.Password) {
 		t.Error("the log shows the password")
+	}
+}
+
+// TestIndexSinkWithACertificate delivers to a cluster that knows the sink by its certificate, and not to one that it does not
+// believe.
+func TestIndexSinkWithACertificate(t *testing.T) {
+	pki := apptest.NewTLS(t)
+	far := apptest.Start(t, pki.Apply)
+	file := func(name string) string { return filepath.Join(pki.Dir, name) }
+	near := apptest.Start(t, func(c *config.Config) {
+		c.Audit.Log.MaxBytes = 256 << 20
+		withSinks(t, c, `{index: {type: index},
+			known: {type: index, index: "'known-'YYYY", cluster: {urls: ['`+far.URL+`'], ca_file: `+file("ca.pem")+`, cert_file: `+file("admin.pem")+`, key_file: `+file("admin.key")+`}},
+			unknown: {type: index, index: "'unknown-'YYYY", cluster: {urls: ['`+far.URL+`'], cert_file: `+file("admin.pem")+`, key_file: `+file("admin.key")+`}}}`)
+	})
+	near.As("eve", "wrong", "GET", "/_cat/health", nil)
+	if a := near.Admin("POST", "/_vigil/sinks/known/_test", nil); a.Status != http.StatusOK {
+		t.Errorf("the test answered %d %s", a.Status, a.Body)
+	}
+	if a := near.Admin("POST", "/_vigil/sinks/unknown/_test", nil); a.Status != http.StatusBadGateway || !strings.Contains(string(a.Body), "certificate") {
+		t.Errorf("the test of a cluster that nobody vouches for answered %d %s", a.Status, a.Body)
+	}
+	resp, err := far.App().Store().Do(t.Context(), "GET", "/known-*/_count", nil, nil)
+	if err != nil || !strings.Contains(string(resp.Body), `"count":`) || strings.Contains(string(resp.Body), `"count":0`) {
+		t.Errorf("the far cluster counts %s (%v)", resp.Body, err)
+	}
+	if resp, err := far.App().Store().Do(t.Context(), "GET", "/unknown-*/_count", nil, nil); err != nil || !strings.Contains(string(resp.Body), `"count":0`) {
+		t.Errorf("the far cluster counts %s (%v)", resp.Body, err)
 	}
 }

@@ -223,7 +223,7 @@ func (s *Server) newIndexSink(c config.Sink) (audit.Sink, error) {
 			return nil, fmt.Errorf("cluster.%w", err)
 		}
 		o.Timeout = time.Duration(c.Cluster.Timeout)
-		remote.RequestTimeout, remote.Gzip = o.Timeout, c.Cluster.Gzip
+		remote.RequestTimeout, remote.Gzip, remote.TellCauses = o.Timeout, c.Cluster.Gzip, true
 		r, err := cluster.NewRemote(remote)
 		if err != nil {
 			return nil, err

@@ -34,7 +34,9 @@ type RemoteOptions struct {
 	PublishAddress string
 	// Gzip compresses the bodies of requests.
 	Gzip bool
-	Log  *slog.Logger
+	// TellCauses lets answers say why the cluster could not be reached. It is for a remote whose callers are ours.
+	TellCauses bool
+	Log        *slog.Logger
 }
 
 // Remote is a cluster over the network as an [http.Handler]: it passes requests on and says in [rest.Effects] what its

@@ -43,3 +43,21 @@ func TestRemoteCompressesRequests(t *testing.T) {
 		}
 	}
 }
+
+func TestRemoteSaysWhoItIs(t *testing.T) {
+	for want, change := range map[string]func(*RemoteOptions){
+		"ApiKey a2V5":        func(o *RemoteOptions) { o.Username, o.Password, o.APIKey = "", "", "a2V5" },
+		"Basic dTpww6Rzcw==": func(o *RemoteOptions) { o.Username, o.Password = "u", "päss" },
+		"":                   func(o *RemoteOptions) { o.Username, o.Password = "", "" },
+	} {
+		var got string
+		node := serving(t, func(w http.ResponseWriter, req *http.Request) {
+			got = req.Header.Get("Authorization")
+			_, _ = w.Write([]byte("{}"))
+		})
+		r := remoteTo(t, change, node.URL)
+		if _, err := NewClient(r).Do(t.Context(), http.MethodGet, "/", nil, nil); err != nil || got != want {
+			t.Errorf("got %q (%v), want %q", got, err, want)
+		}
+	}
+}

@@ -53,9 +53,20 @@ func (r *Remote) newProxy() *httputil.ReverseProxy {
 		ModifyResponse: received,
 		ErrorLog:       slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
 		ErrorHandler: func(w http.ResponseWriter, req *http.Request, err error) {
-			rest.AnswerError(w, req, unreachable(err))
+			rest.AnswerError(w, req, r.told(unreachable(err)))
 		},
 	}
+}
+
+// told returns an error with its cause in its reason, if callers may know that.
+func (r *Remote) told(err error) error {
+	e, ok := errors.AsType[*rest.Error](err)
+	if !ok || !r.opts.TellCauses || e.Cause == nil || strings.HasSuffix(e.Reason, e.Cause.Error()) {
+		return err
+	}
+	with := *e
+	with.Reason += ": " + e.Cause.Error()
+	return &with
 }
 
 // rewrite makes the request that goes on. Hop-by-hop headers are gone already.
