@@ -98,6 +98,7 @@ func bulkServer(tb testing.TB, audit string) *apptest.Server {
 		c.Audit.Sinks[0].Type, c.Audit.Sinks[0].Path = "file", "events.json"
 		c.Audit.Sinks[0].MaxSize = 4 << 30 // one file
 		c.Audit.Log.MaxBytes = 4 << 30
+		c.HTTP.TrustedProxies = []string{"127.0.0.0/8"}
 	})
 	s.Must("PUT", "/docs", `{"mappings":{"properties":{"n":{"type":"keyword"}}}}`)
 	s.Audit(audit)

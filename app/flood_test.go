@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -33,7 +34,11 @@ func TestFloodsOfFailedLogins(t *testing.T) {
 		"without credentials": func(*http.Request, int) {},
 		"one wrong password":  func(r *http.Request, _ int) { r.SetBasicAuth("victim", "wrong") },
 		"distinct guesses":    func(r *http.Request, i int) { r.SetBasicAuth("victim", "guess"+strconv.Itoa(i)) },
-		"distinct names":      func(r *http.Request, i int) { r.SetBasicAuth("ghost"+strconv.Itoa(i), "guess") },
+		"distinct guesses through a proxy": func(r *http.Request, i int) {
+			r.SetBasicAuth("victim", "guess"+strconv.Itoa(i))
+			r.Header.Set("X-Forwarded-For", "203.0.113.7")
+		},
+		"distinct names": func(r *http.Request, i int) { r.SetBasicAuth("ghost"+strconv.Itoa(i), "guess") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := bulkServer(t, `{"enabled":true}`)
@@ -42,7 +47,10 @@ func TestFloodsOfFailedLogins(t *testing.T) {
 			}
 			as(t, s, "127.0.0.1", "worker") // into the cache
 			before := failedLogins(t, s)
-			f := &flood{t: t, s: s, attempt: attempt}
+			f := &flood{t: t, s: s, attempt: attempt, elsewhere: "127.0.0.2"}
+			if strings.Contains(name, "proxy") {
+				f.elsewhere = "198.51.100.9"
+			}
 			peak, after := livePeak(func() {
 				f.run(n)
 			})
@@ -66,6 +74,8 @@ type flood struct {
 	t       *testing.T
 	s       *apptest.Server
 	attempt func(r *http.Request, i int)
+	// elsewhere is another address.
+	elsewhere string
 
 	statuses  [600]atomic.Int32
 	took      time.Duration
@@ -100,7 +110,7 @@ func (f *flood) run(n int) {
 	users.Go(func() {
 		for i := 0; ; i++ {
 			if i < 3 {
-				f.newcomers = append(f.newcomers, as(f.t, f.s, "127.0.0.2", "newcomer"+strconv.Itoa(i)))
+				f.newcomers = append(f.newcomers, as(f.t, f.s, f.elsewhere, "newcomer"+strconv.Itoa(i)))
 			}
 			f.worker = max(f.worker, as(f.t, f.s, "127.0.0.1", "worker"))
 			select {
@@ -116,13 +126,19 @@ func (f *flood) run(n int) {
 	users.Wait()
 }
 
-// as sends a request of a user from an address of this machine and wants it served. It returns how long that took.
+// as sends a request of a user from an address of this machine, or from another one through a proxy on it, and wants it served.
+// It returns how long that took.
 func as(t *testing.T, s *apptest.Server, from, user string) time.Duration {
 	t.Helper()
-	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	r := s.Request("GET", "/_cluster/health", nil)
+	dialer := &net.Dialer{}
+	if ip := net.ParseIP(from); ip.IsLoopback() {
+		dialer.LocalAddr = &net.TCPAddr{IP: ip}
+	} else {
+		r.Header.Set("X-Forwarded-For", from)
+	}
 	client := &http.Transport{DialContext: dialer.DialContext}
 	defer client.CloseIdleConnections()
-	r := s.Request("GET", "/_cluster/health", nil)
 	r.SetBasicAuth(user, apptest.Password)
 	begin := time.Now()
 	resp, err := client.RoundTrip(r)

@@ -99,11 +99,11 @@ func TestKilledInRandomSteps(t *testing.T) {
 			n++
 		}
 		k.check("")
+		t.Logf("%d kills", n)
 		if t.Failed() {
 			return
 		}
 	}
-	t.Logf("%d kills", kills)
 }
 
 // killer is a folder of data that one process after the other dies on.

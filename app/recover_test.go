@@ -5,13 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"vigil/audit"
+	"vigil/cluster"
 	"vigil/engine"
 	"vigil/wal/waltest"
 )
@@ -36,6 +36,14 @@ func recoveringServer(t *testing.T, fs *waltest.FS) *Server {
 		}
 	})
 	return s
+}
+
+// putDocument writes the document that intents are about, past the gateway.
+func putDocument(t *testing.T, s *Server) {
+	t.Helper()
+	if _, err := cluster.NewClient(s.engine).Index(t.Context(), "i", "1", []byte(`{}`), cluster.IndexOptions{}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // A request that was cut off and another's write of the same document: what is told of the first depends on what is known
@@ -71,12 +79,7 @@ func TestAnothersWriteIsNotTakenForTheInterruptedOne(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range c.writes {
-				rec := httptest.NewRecorder()
-				r := httptest.NewRequest(http.MethodPut, "/i/_doc/1", strings.NewReader(`{}`))
-				r.Header.Set("Content-Type", "application/json")
-				if s.engine.ServeHTTP(rec, r); rec.Code > http.StatusCreated {
-					t.Fatalf("got %d %s", rec.Code, rec.Body)
-				}
+				putDocument(t, s)
 			}
 			for _, v := range c.recorded {
 				e := recoveredEvent(audit.Intent{User: "b", DocID: "1", Origin: audit.OriginREST}, "i")
@@ -166,12 +169,7 @@ func TestOneOfSeveralInterruptedRequestsIsNotPickedOut(t *testing.T) {
 		}
 		tickets = append(tickets, ticket)
 	}
-	rec := httptest.NewRecorder()
-	r := httptest.NewRequest(http.MethodPut, "/i/_doc/1", strings.NewReader(`{}`))
-	r.Header.Set("Content-Type", "application/json")
-	if s.engine.ServeHTTP(rec, r); rec.Code != http.StatusCreated {
-		t.Fatalf("got %d %s", rec.Code, rec.Body)
-	}
+	putDocument(t, s)
 	fs.Limit(fs.Used())
 	big := recoveredEvent(audit.Intent{DocID: "2", Origin: audit.OriginREST}, "i")
 	big.DiffContent = strings.Repeat("x", 4<<20)

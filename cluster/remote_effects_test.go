@@ -16,6 +16,7 @@ import (
 	"vigil/cluster"
 	"vigil/engine"
 	"vigil/rest"
+	"vigil/rest/resttest"
 )
 
 // fixture is a remote of a cluster that is the engine behind a socket, so that what it says can be compared with what the
@@ -74,38 +75,10 @@ func (f *fixture) do(fx *rest.Effects, method, target, body string) (status int,
 	if body != "" {
 		call.Body = []byte(body)
 	}
-	var actions []rest.Action
-	allow := fx.Allow
-	defer func() { fx.Allow = allow }()
-	fx.Allow = func(a rest.Action) error {
-		if allow != nil {
-			if err := allow(a); err != nil {
-				return err
-			}
-		}
-		actions = append(actions, a)
-		return nil
-	}
+	listened := resttest.Listen(fx)
 	w := httptest.NewRecorder()
 	f.remote.ServeHTTP(w, req.WithContext(rest.WithEffects(rest.NewContext(f.t.Context(), call), fx)))
-	for _, a := range actions {
-		line := fmt.Sprintf("%s %s %v", a.Name, a.Request, a.Resolved)
-		if a.Parent != "" {
-			line += " < " + string(a.Parent)
-		}
-		if a.Body != nil {
-			line += " " + string(a.Body)
-		}
-		var items strings.Builder
-		for _, i := range a.Items {
-			fmt.Fprintf(&items, " (%s %s/%s %s)", i.Op, i.Index, i.ID, i.Body)
-		}
-		said = append(said, line+items.String())
-	}
-	for _, wr := range fx.Writes() {
-		said = append(said, fmt.Sprintf("%s %s/%s v%d %s -> %s", wr.Operation, wr.Index, wr.ID, wr.Version, wr.Before, wr.After))
-	}
-	return w.Code, strings.TrimSpace(w.Body.String()), said
+	return w.Code, strings.TrimSpace(w.Body.String()), listened()
 }
 
 func watched() *rest.Effects {

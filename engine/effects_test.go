@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"vigil/rest"
+	"vigil/rest/resttest"
 )
 
 // effects runs a request with effects and returns its answer and what was said, one line for each action and write.
@@ -22,40 +22,12 @@ func effects(e *Engine, fx *rest.Effects, method, path, body string) (status int
 	if fx.Watches == nil {
 		fx.Watches = func(string) rest.Watch { return rest.Watch{Writes: true, Before: true} }
 	}
-	var actions []rest.Action
-	allow := fx.Allow
-	defer func() { fx.Allow = allow }()
-	fx.Allow = func(a rest.Action) error {
-		if allow != nil {
-			if err := allow(a); err != nil {
-				return err
-			}
-		}
-		actions = append(actions, a)
-		return nil
-	}
+	listened := resttest.Listen(fx)
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r = r.WithContext(rest.WithEffects(r.Context(), fx))
 	w := httptest.NewRecorder()
 	e.ServeHTTP(w, r)
-	for _, a := range actions {
-		line := fmt.Sprintf("%s %s %v", a.Name, a.Request, a.Resolved)
-		if a.Parent != "" {
-			line += " < " + string(a.Parent)
-		}
-		if a.Body != nil {
-			line += " " + string(a.Body)
-		}
-		var items strings.Builder
-		for _, i := range a.Items {
-			fmt.Fprintf(&items, " (%s %s/%s %s)", i.Op, i.Index, i.ID, i.Body)
-		}
-		said = append(said, line+items.String())
-	}
-	for _, wr := range fx.Writes() {
-		said = append(said, fmt.Sprintf("%s %s/%s v%d %s -> %s", wr.Operation, wr.Index, wr.ID, wr.Version, wr.Before, wr.After))
-	}
-	return w.Code, strings.TrimSpace(w.Body.String()), said
+	return w.Code, strings.TrimSpace(w.Body.String()), listened()
 }
 
 func TestEffectsOfRequests(t *testing.T) {
