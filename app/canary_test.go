@@ -113,7 +113,9 @@ func TestCanaries(t *testing.T) {
 	s.Stop()
 	c.silent(t, "the log", []byte(s.Log()), false)
 	out.silent(t, c)
-	c.silentFiles(t, s.Config)
+	if files, packed := c.silentFiles(t, s.Config); files < 5 || packed == 0 {
+		t.Errorf("looked into %d files, %d of them compressed", files, packed)
+	}
 }
 
 func (c *canaries) plantHeaders(s *apptest.Server) {
@@ -250,9 +252,8 @@ func (c *canaries) plantLogins(t *testing.T, s *apptest.Server) {
 }
 
 // silentFiles looks into every file of the data folder, unpacked where it is compressed.
-func (c *canaries) silentFiles(t *testing.T, cfg config.Config) {
+func (c *canaries) silentFiles(t *testing.T, cfg config.Config) (files, packed int) {
 	t.Helper()
-	files, packed := 0, 0
 	err := filepath.WalkDir(cfg.Data, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -276,16 +277,16 @@ func (c *canaries) silentFiles(t *testing.T, cfg config.Config) {
 		c.silent(t, name, b, strings.HasPrefix(path, cfg.EngineDir()))
 		return nil
 	})
-	if err != nil || files < 5 || packed == 0 {
-		t.Errorf("looked into %d files, %d of them compressed: %v", files, packed, err)
+	if err != nil {
+		t.Error(err)
 	}
+	return files, packed
 }
 
 // TestCanariesOnStdout is TestCanaries for the events that a program writes to its standard output.
 func TestCanariesOnStdout(t *testing.T) {
 	t.Parallel()
 	cfg := apptest.Config(t)
-	apptest.Prepare(t, cfg)
 	c := &canaries{}
 	dir := t.TempDir()
 	key := filepath.Join(dir, "key")
@@ -297,8 +298,13 @@ func TestCanariesOnStdout(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := run(t, []string{"VIGIL_ADMIN_PASSWORD=" + apptest.Password}, "serve", "--config", file)
+	admin := c.plant("admin")
+	p := run(t, []string{"VIGIL_ADMIN_PASSWORD=" + admin, "AWS_SECRET_ACCESS_KEY=" + c.plant("environment")}, "serve", "--config", file)
 	p.url = p.serving()
+	const everything = `{"enabled":true,"audit":{"disabled_rest_categories":[]},"compliance":{"enabled":true,"internal_config":true,"external_config":true}}`
+	if _, err := p.send("admin", admin, "PUT", "/_plugins/_security/api/audit/config", everything); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := p.send("eve", c.plant("wrong"), "GET", "/_search?token="+c.plant("param"), `{"ssn":"x"}`); err != nil {
 		t.Fatal(err)
 	}
@@ -307,8 +313,13 @@ func TestCanariesOnStdout(t *testing.T) {
 	}
 	p.wait()
 	out, log := p.said()
-	if !strings.Contains(out, "FAILED_LOGIN") || !strings.Contains(out, "REDACTED") {
-		t.Errorf("standard output has no events: %s", out)
+	for _, placed := range []string{"FAILED_LOGIN", "REDACTED", "COMPLIANCE_INTERNAL_CONFIG_WRITE"} {
+		if !strings.Contains(out, placed) {
+			t.Errorf("standard output has no event with %s: %s", placed, out)
+		}
+	}
+	if files, _ := c.silentFiles(t, cfg); files < 5 {
+		t.Errorf("looked into %d files", files)
 	}
 	c.silent(t, "standard output", []byte(out), false)
 	c.silent(t, "standard error", []byte(log), false)
