@@ -43,6 +43,9 @@ type RunnerOptions struct {
 	ClusterName string
 	// OnRun, if set, is told every run that was not dry. The result is "ok", "triggered", "error" or "skipped".
 	OnRun func(c Cause, result string, took time.Duration)
+	// OnDelivery, if set, is told every attempt at a message that an alert owes: the answer's status, 0 if there was none, and the
+	// error, nil if it arrived. It may wait.
+	OnDelivery func(ctx context.Context, d Delivery, t notify.Type, status int, err error)
 	// Holds reports whether a monitor is this process's to run, where several share the monitors. It is asked again before anything
 	// is stored or sent: a process that was stopped meanwhile must not go on. A [Scheduler] with members sets it.
 	Holds func(monitorID string) bool
@@ -315,6 +318,9 @@ func (r *Runner) deliver(ctx context.Context, d Delivery) (json.RawMessage, erro
 	res, err := r.o.Sender.Send(ctx, dest, notify.Message{
 		Subject: title, Body: d.Body, DeliveryID: d.ID, AlertID: d.AlertID, Severity: d.Severity,
 	})
+	if r.o.OnDelivery != nil {
+		r.o.OnDelivery(ctx, d, dest.Type, res.Status, err)
+	}
 	if err != nil {
 		return nil, deliveryError{dest, err}
 	}

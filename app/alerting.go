@@ -16,6 +16,7 @@ import (
 
 	"vigil/alerting"
 	alertapi "vigil/api/alerting"
+	"vigil/audit"
 	"vigil/authn"
 	"vigil/cluster"
 	"vigil/engine/aggs"
@@ -79,7 +80,7 @@ func (s *Server) openAlerting(context.Context) error {
 	searcher := userSearcher{s}
 	runner := alerting.NewRunner(alerting.RunnerOptions{
 		Store: store, Searcher: searcher, Cluster: searcher, ClusterName: s.cfg.ClusterName, Sender: notifier,
-		OnRun: metrics.ran, Log: s.log,
+		OnRun: metrics.ran, OnDelivery: s.onDelivery(), Log: s.log,
 	})
 	options := alerting.SchedulerOptions{Store: store, Runner: runner, Fields: s.fieldOf, Names: s.whatIsGuarded().Aliases, Log: s.log}
 	if s.sharesStore() {
@@ -97,6 +98,26 @@ func (s *Server) openAlerting(context.Context) error {
 		Normalize: normalize, ClusterName: s.cfg.ClusterName, NodeName: s.nodeName(), Log: s.log,
 	})
 	return nil
+}
+
+// onDelivery returns what records the attempts at messages, nil where the format of the audit log has no events for them.
+func (s *Server) onDelivery() func(context.Context, alerting.Delivery, notify.Type, int, error) {
+	if s.cfg.Audit.Format != "extended" {
+		return nil
+	}
+	return func(ctx context.Context, d alerting.Delivery, t notify.Type, status int, err error) {
+		told := &audit.Delivery{
+			ID: d.ID, AlertID: d.AlertID, ActionID: d.ActionID, DestinationID: d.DestinationID, DestinationType: string(t),
+			Attempt: d.Attempts + 1, Delivered: err == nil, Status: status,
+		}
+		if err != nil {
+			told.Error = err.Error()
+		}
+		e := &audit.Event{Time: time.Now(), Category: audit.AlertDelivery, Origin: audit.OriginLocal, Delivery: told}
+		if err := s.trail.Record(context.WithoutCancel(ctx), e); err != nil {
+			s.log.ErrorContext(ctx, "an attempt to deliver a message is not recorded", "delivery_id", d.ID, "error", err)
+		}
+	}
 }
 
 // userSearcher searches through the gateway with the rights that a user had when it stored the monitor: authorized and

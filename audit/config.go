@@ -147,5 +147,5 @@ func ParseCategory(name string) (Category, bool) {
 	if c == "OPENSEARCH_SECURITY_INDEX_ATTEMPT" {
 		c = SecurityIndexAttempt
 	}
-	return c, c.compliance() || c == Gap || c == RequestOutcome || slices.Contains(transportCategories, c)
+	return c, c.compliance() || c == Gap || c == RequestOutcome || c == AlertDelivery || slices.Contains(transportCategories, c)
 }

@@ -85,6 +85,9 @@ func (w *writer) ours(e *Event) {
 		w.b = g.Last.UTC().AppendFormat(append(w.b, `","last":"`...), timeLayout)
 		w.b = append(strconv.AppendBool(append(w.b, `","exact":`...), g.Exact), '}')
 	}
+	if e.Delivery != nil {
+		w.delivery(e.Delivery)
+	}
 	if s := e.Skipped; s != nil {
 		w.name("audit_vigil_skipped")
 		w.b = appendString(append(w.b, `{"sink":`...), s.Sink)

@@ -126,6 +126,19 @@ func TestEncodedEvent(t *testing.T) {
 	}
 }
 
+func TestEncodedDelivery(t *testing.T) {
+	e := &Event{Category: AlertDelivery, Origin: OriginLocal, Delivery: &Delivery{
+		ID: "d", AlertID: "a", ActionID: "b", DestinationID: "c", DestinationType: "slack", Attempt: 2, Status: 503, Error: "x \"y\"",
+	}}
+	want := map[string]any{
+		"delivery_id": "d", "alert_id": "a", "action_id": "b", "destination_id": "c", "destination_type": "slack",
+		"attempt": json.Number("2"), "status": json.Number("503"), "error": "x \"y\"", "delivered": false,
+	}
+	if diff := cmp.Diff(any(want), decodeObject(t, AppendJSON(nil, &Node{}, e))["audit_vigil_delivery"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestEncodedExtendedEvent(t *testing.T) {
 	hits, no := int64(3), int64(0)
 	e := &Event{

@@ -115,6 +115,7 @@ type Event struct {
 	Request        *Request        // of the extended format
 	ResolvedSum    *ListSum        // of the extended format, see SetResolved
 	Outcome        *Outcome        // on events of category RequestOutcome
+	Delivery       *Delivery       // on events of category AlertDelivery
 }
 
 // Cut tells of the text that the limit audit.max_body_bytes took from an event: the length in bytes and the SHA-256 in hex

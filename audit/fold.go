@@ -81,7 +81,9 @@ type folds struct {
 
 // Folds reports whether events of a category can fold. Those that tell what was read or written, or how a request ended, cannot:
 // each says something else.
-func (c Category) Folds() bool { return !c.compliance() && c != Gap && c != RequestOutcome }
+func (c Category) Folds() bool {
+	return !c.compliance() && c != Gap && c != RequestOutcome && c != AlertDelivery
+}
 
 func newFolds(o Fold, segment int64) (*folds, error) {
 	for _, c := range o.Categories {

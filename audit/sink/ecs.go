@@ -132,6 +132,12 @@ func ecsKindOf(d *document) ecsKind {
 			k.typ = []string{"access"}
 		}
 		return k
+	case audit.AlertDelivery:
+		k := ecsKind{[]string{"web"}, []string{"info"}, "failure"}
+		if told, _ := d.fields["audit_vigil_delivery"].(map[string]any); told["delivered"] == true {
+			k.outcome = "success"
+		}
+		return k
 	case audit.RequestOutcome:
 		k := ecsKind{[]string{"web"}, []string{"access", "end"}, "success"}
 		if d.failed() {

@@ -92,6 +92,9 @@ func examples() map[string]audit.Event {
 				Status: 404, ErrorType: "index_not_found_exception", Failed: 1, Gone: true,
 			}
 		}),
+		"delivery": {Category: audit.AlertDelivery, Origin: audit.OriginLocal, Delivery: &audit.Delivery{
+			ID: "d-1", AlertID: "a-1", ActionID: "act-1", DestinationID: "dest-1", DestinationType: "slack", Attempt: 2, Status: 503, Error: "answered 503",
+		}},
 		"gap": {Category: audit.Gap, Origin: audit.OriginLocal, Skipped: &audit.Skipped{Sink: "siem", First: 1, Last: 9, Events: 7}},
 	}
 }

@@ -121,6 +121,10 @@ func properties() object {
 			"events": typed("long"), "requests": typed("long"), "first": typed("date"), "last": typed("date"),
 			"exact": typed("boolean"),
 		}},
+		"audit_vigil_delivery": object{"properties": object{
+			"delivery_id": keyword(), "alert_id": keyword(), "action_id": keyword(), "destination_id": keyword(), "destination_type": keyword(),
+			"attempt": typed("integer"), "status": typed("integer"), "delivered": typed("boolean"), "error": keyword(),
+		}},
 		"audit_vigil_folded": object{"properties": object{
 			"count": typed("long"), "first": typed("date"), "last": typed("date"),
 		}},
