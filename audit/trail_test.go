@@ -50,23 +50,10 @@ func login(user string) *Event {
 func events(t testing.TB, trail *Trail) []string {
 	t.Helper()
 	var list []string
-	for after := trail.log.First() - 1; ; {
-		entries, err := trail.log.Read(after, 0, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(entries) == 0 {
-			return list
-		}
-		batch, err := deliverable(entries)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range batch {
-			list = append(list, describe(t, e))
-		}
-		after = entries[len(entries)-1].Seq
+	for _, e := range logged(t, trail) {
+		list = append(list, describe(t, e))
 	}
+	return list
 }
 
 func describe(t testing.TB, e Entry) string {
