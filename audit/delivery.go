@@ -24,8 +24,11 @@ func (w *writer) delivery(d *Delivery) {
 	w.name("audit_vigil_delivery")
 	w.b = appendString(append(w.b, `{"delivery_id":`...), d.ID)
 	for _, m := range [...]struct{ name, value string }{
-		{`,"alert_id":`, d.AlertID}, {`,"action_id":`, d.ActionID}, {`,"destination_id":`, d.DestinationID},
-		{`,"destination_type":`, d.DestinationType}, {`,"error":`, d.Error},
+		{`,"alert_id":`, d.AlertID},
+		{`,"action_id":`, d.ActionID},
+		{`,"destination_id":`, d.DestinationID},
+		{`,"destination_type":`, d.DestinationType},
+		{`,"error":`, d.Error},
 	} {
 		if m.value != "" {
 			w.b = appendString(append(w.b, m.name...), m.value)

@@ -89,7 +89,16 @@ func (osFS) Lock(name string) (io.Closer, error) {
 		}
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", name, err), f.Close())
 	}
-	return f, nil
+	return lockFile{f}, nil
+}
+
+// lockFile is a file whose lock ends when it is closed. It says so itself: a process that is being started has a copy of the
+// descriptor for a moment, and would hold the lock until it is another program.
+type lockFile struct{ *os.File }
+
+// Close unlocks.
+func (f lockFile) Close() error {
+	return errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_UN), f.File.Close())
 }
 
 type osFile struct{ *os.File }
