@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,8 +21,8 @@ import (
 	"vigil/engine"
 )
 
-// gateways runs so many gateways that keep events and state in the cluster that they guard.
-func gateways(t *testing.T, n int) []*apptest.Server {
+// shared returns what makes a configuration that of a gateway that keeps events and state in the cluster that it guards.
+func shared(t *testing.T) func(name string, c *config.Config) {
 	t.Helper()
 	e, err := engine.Open(engine.Options{Dir: t.TempDir(), ClusterName: "behind"})
 	if err != nil {
@@ -45,13 +46,20 @@ func gateways(t *testing.T, n int) []*apptest.Server {
 	if err := os.WriteFile(key, []byte(strings.Repeat("0f", 32)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return func(name string, c *config.Config) {
+		c.NodeName = name
+		c.Cluster.Upstream.URLs = []string{node.URL}
+		c.Store.KeyFile = key
+	}
+}
+
+// gateways runs so many gateways over one cluster.
+func gateways(t *testing.T, n int) []*apptest.Server {
+	t.Helper()
+	configure := shared(t)
 	var all []*apptest.Server
 	for i := range n {
-		all = append(all, apptest.Start(t, func(c *config.Config) {
-			c.NodeName = fmt.Sprint("gateway-", i)
-			c.Cluster.Upstream.URLs = []string{node.URL}
-			c.Store.KeyFile = key
-		}))
+		all = append(all, apptest.Start(t, func(c *config.Config) { configure(fmt.Sprint("gateway-", i), c) }))
 	}
 	return all
 }
@@ -169,4 +177,53 @@ func TestADocumentInTheGuardedClusterRunsItsMonitors(t *testing.T) {
 		s.Admin("GET", "/_plugins/_alerting/monitors/alerts", nil).JSON(t, &alerts)
 		return alerts.Total == 1
 	})
+}
+
+// TestAGatewayThatIsKilledIsReplaced kills two of three gateways, one after the other, and has logins fail at the others right afterwards.
+// Every monitor sends its message, whoever held it, and every event is there once.
+func TestAGatewayThatIsKilledIsReplaced(t *testing.T) {
+	t.Parallel()
+	configure := shared(t)
+	var all []*process
+	for i := range 3 {
+		c := apptest.Config(t)
+		configure(fmt.Sprint("gateway-", i), &c)
+		all = append(all, serve(t, c))
+	}
+	p := newPager(t)
+	must := func(g *process, method, path, body string) {
+		t.Helper()
+		if r, err := g.send("admin", apptest.Password, method, path, body); err != nil || r.Status >= 400 {
+			t.Fatalf("%s %s: %v %d %s", method, path, err, r.Status, r.Body)
+		}
+	}
+	const users = 6
+	must(all[0], "POST", "/_plugins/_notifications/configs", `{"config_id":"hook","config":{"name":"hook","config_type":"webhook","webhook":{"url":"`+p.url+`"}}}`)
+	for i := range 2 * users {
+		must(all[i%3], "POST", "/_plugins/_alerting/monitors", fmt.Sprintf(`{"type":"monitor","name":"m","enabled":true,"schedule":{"period":{"interval":1,"unit":"DAYS"}},
+			"inputs":[{"search":{"indices":["security-auditlog-*"],"query":{"query":{"bool":{"filter":[{"term":{"audit_category":"FAILED_LOGIN"}},{"term":{"audit_request_effective_user":"user-%[1]d"}}]}}}}}],
+			"triggers":[{"name":"t","severity":"1","condition":{"script":{"source":"ctx.results[0].hits.total.value > 0","lang":"painless"}},
+			"actions":[{"name":"tell","destination_id":"hook","message_template":{"source":"user-%[1]d"}}]}]}`, i))
+	}
+	<-time.After(3 * time.Second) // until every monitor is held
+	var wanted []string
+	for round := range 2 {
+		all[round].kill()
+		killed := time.Now()
+		for i := range users {
+			user := fmt.Sprintf("user-%d", round*users+i)
+			if r, err := all[2].send(user, "wrong-Password-1", "GET", "/", ""); err != nil || r.Status != 401 {
+				t.Fatalf("login of %s: %v %d", user, err, r.Status)
+			}
+			wanted = append(wanted, user)
+		}
+		slices.Sort(wanted)
+		p.want(wanted...)
+		t.Logf("all messages were there %v after the kill", time.Since(killed))
+	}
+	within(t, "all events", 20*time.Second, func() bool {
+		r, err := all[2].send("admin", apptest.Password, "POST", "/security-auditlog-*/_count", `{"query":{"term":{"audit_category":"FAILED_LOGIN"}}}`)
+		return err == nil && strings.Contains(string(r.Body), fmt.Sprintf(`"count":%d,`, 2*users))
+	})
+	p.want(wanted...) // and none came twice meanwhile
 }
