@@ -29,7 +29,7 @@ func (b *bench) searches(ctx context.Context) (list []figure, err error) {
 	}
 	var r searchRounds
 	for range pick(b, 9, 3) {
-		if err := r.add(ctx, servers, pick(b, 800, 200)); err != nil {
+		if err := r.add(ctx, servers, pick(b, 500, 200)); err != nil {
 			return nil, err
 		}
 	}

@@ -26,11 +26,11 @@ func (b *bench) searchable(ctx context.Context) (list []figure, err error) {
 		}
 		b.fullRate = one.rate
 	}
-	half, err := server.delays(ctx, pick(b, 20*time.Second, 3*time.Second), b.fullRate/2, 100*time.Millisecond)
+	half, err := server.delays(ctx, pick(b, 15*time.Second, 3*time.Second), b.fullRate/2, 100*time.Millisecond)
 	if err != nil {
 		return nil, err
 	}
-	full, err := server.delays(ctx, pick(b, 20*time.Second, 3*time.Second), 0, 250*time.Millisecond)
+	full, err := server.delays(ctx, pick(b, 10*time.Second, 3*time.Second), 0, 250*time.Millisecond)
 	if err != nil {
 		return nil, err
 	}
