@@ -62,7 +62,7 @@ func (w *watched) bulkRound(ctx context.Context, bulks int) (rate float64, drain
 	if err := w.admin.fill(ctx, bulkIndex, 0); err != nil {
 		return 0, 0, err
 	}
-	had, err := w.admin.drained(ctx)
+	had, _, err := w.admin.drained(ctx)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -80,7 +80,7 @@ func (w *watched) bulkRound(ctx context.Context, bulks int) (rate float64, drain
 		}
 	}
 	answered := time.Now()
-	has, err := w.admin.drained(ctx)
+	has, _, err := w.admin.drained(ctx)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -41,7 +41,7 @@ func (b *bench) reads(ctx context.Context) (list []figure, err error) {
 type readRound struct{ took, drain time.Duration }
 
 func (w *watched) readRound(ctx context.Context) (r readRound, err error) {
-	had, err := w.admin.drained(ctx)
+	had, _, err := w.admin.drained(ctx)
 	if err != nil {
 		return r, err
 	}
@@ -49,7 +49,7 @@ func (w *watched) readRound(ctx context.Context) (r readRound, err error) {
 		return r, err
 	}
 	answered := time.Now()
-	has, err := w.admin.drained(ctx)
+	has, _, err := w.admin.drained(ctx)
 	if err != nil {
 		return r, err
 	}

@@ -125,17 +125,17 @@ func (c *client) metrics(ctx context.Context) (map[string]float64, error) {
 	return values, nil
 }
 
-// drained waits until every sink has all events, and returns how many events there are.
-func (c *client) drained(ctx context.Context) (events float64, err error) {
+// drained waits until every sink has all events, and returns how many events there are and how many syncs made them durable.
+func (c *client) drained(ctx context.Context) (events, syncs float64, err error) {
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		m, err := c.metrics(ctx)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		lag := 0.0
-		events = 0
+		events, syncs = 0, m["vigil_audit_fsync_seconds_count"]
 		for name, v := range m {
 			if strings.HasPrefix(name, "vigil_audit_sink_lag_entries{") {
 				lag += v
@@ -145,11 +145,11 @@ func (c *client) drained(ctx context.Context) (events float64, err error) {
 			}
 		}
 		if lag == 0 {
-			return events, nil
+			return events, syncs, nil
 		}
 		select {
 		case <-ctx.Done():
-			return 0, fmt.Errorf("wait for the sinks, which have %.0f events to go: %w", lag, ctx.Err())
+			return 0, 0, fmt.Errorf("wait for the sinks, which have %.0f events to go: %w", lag, ctx.Err())
 		case <-tick.C:
 		}
 	}

@@ -137,7 +137,7 @@ func (w *watched) begin(ctx context.Context, what string) error {
 	if err := w.warm(ctx); err != nil {
 		return err
 	}
-	_, err := w.admin.drained(ctx)
+	_, _, err := w.admin.drained(ctx)
 	return err
 }
 
@@ -151,12 +151,13 @@ type burden struct {
 	cost
 
 	events float64       // kept, per request
+	group  float64       // events for each sync of the log
 	drain  time.Duration // from the last answer until every sink had all
 }
 
 // burst measures n requests of every client, until their events are in every sink.
 func (w *watched) burst(ctx context.Context, n int) (burden, error) {
-	had, err := w.admin.drained(ctx)
+	had, synced, err := w.admin.drained(ctx)
 	if err != nil {
 		return burden{}, err
 	}
@@ -169,7 +170,7 @@ func (w *watched) burst(ctx context.Context, n int) (burden, error) {
 		return burden{}, err
 	}
 	answered := time.Now()
-	has, err := w.admin.drained(ctx)
+	has, syncs, err := w.admin.drained(ctx)
 	if err != nil {
 		return burden{}, err
 	}
@@ -181,6 +182,6 @@ func (w *watched) burst(ctx context.Context, n int) (burden, error) {
 	requests := float64(n * clients)
 	return burden{
 		cost:   cost{cpu: micros(after-before) / requests, rate: requests / took.Seconds()},
-		events: (has - had) / requests, drain: drain,
+		events: (has - had) / requests, group: (has - had) / max(syncs-synced, 1), drain: drain,
 	}, nil
 }
