@@ -35,7 +35,7 @@ func newKafka(t testing.TB, c *kfake.Cluster, o KafkaOptions) *Kafka {
 	t.Helper()
 	o.Name, o.Brokers, o.Topic = "kafka", c.ListenAddrs(), "audit"
 	if o.Timeout == 0 {
-		o.Timeout = 5 * time.Second
+		o.Timeout = time.Minute
 	}
 	s, err := NewKafka(o)
 	if err != nil {

@@ -26,7 +26,7 @@ func streamSink(t *testing.T, f *fakeCluster, name string) *Index {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewIndex(IndexOptions{Cluster: f.client(), Index: stream, Timeout: 5 * time.Second})
+	s, err := NewIndex(IndexOptions{Cluster: f.client(), Index: stream, Timeout: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

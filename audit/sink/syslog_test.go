@@ -147,7 +147,7 @@ func TestSyslogConforms(t *testing.T) {
 			sinktest.Run(t, func(t *testing.T) sinktest.Harness {
 				server := newCollectorServer(t, c.server)
 				s, err := NewSyslog(SyslogOptions{
-					Name: "syslog", Address: server.addr, TLS: c.client, Host: "host", MaxMessage: 64 << 20, Timeout: 5 * time.Second,
+					Name: "syslog", Address: server.addr, TLS: c.client, Host: "host", MaxMessage: 64 << 20, Timeout: time.Hour,
 				})
 				if err != nil {
 					t.Fatal(err)

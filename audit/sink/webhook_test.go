@@ -88,7 +88,7 @@ func newWebhook(t testing.TB, o WebhookOptions) (*Webhook, *receiver) {
 	r := &receiver{t: t, secret: o.Secret}
 	server := httptest.NewServer(r)
 	t.Cleanup(server.Close)
-	o.Name, o.URL, o.Client = "webhook", server.URL+"/in?token=canary", NewHTTPClient(nil, 10*time.Second)
+	o.Name, o.URL, o.Client = "webhook", server.URL+"/in?token=canary", NewHTTPClient(nil, time.Hour)
 	s, err := NewWebhook(o)
 	if err != nil {
 		t.Fatal(err)
