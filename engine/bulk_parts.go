@@ -33,7 +33,7 @@ type bulkBody struct {
 func (e *Engine) readBulk(q *request) (*bulkBody, error) {
 	b := &bulkBody{
 		e: e, body: q.body, index: q.call.Vars["index"],
-		routing: q.str("routing", ""), pipeline: q.str("pipeline", "_none"), filter: q.sourceParams(),
+		routing: q.str("routing", ""), pipeline: q.str("pipeline", ""), filter: q.sourceParams(),
 	}
 	var err error
 	if b.requireAlias, err = q.flag("require_alias", false); err != nil {
@@ -107,9 +107,6 @@ func (b *bulkBody) op(item rest.BulkItem, ids io.Reader) (*docOp, error) {
 	if op.Pipeline == "" {
 		op.Pipeline = b.pipeline
 	}
-	if op.Pipeline != "_none" {
-		return nil, badRequest("pipeline with id [%s] does not exist", op.Pipeline)
-	}
 	if op.ID == "" {
 		op.ID, op.autoID = b.e.newID(ids), true
 	}
@@ -132,10 +129,10 @@ func (b *bulkBody) op(item rest.BulkItem, ids io.Reader) (*docOp, error) {
 // survey finds which shards operations touch and how, and makes the indices that are missing, before the first part is
 // executed: a shard's part of a bulk is judged as a whole.
 func (e *Engine) survey(q *request, w *writeRequest, ops []*docOp) {
-	results := newResults(ops)
+	results := e.ingest(q, newResults(ops))
 	e.assignIndices(q, w, results)
 	for _, r := range results {
-		if r.err == nil {
+		if r.err == nil && !r.dropped {
 			w.shard(r).add(r.op.Op)
 		}
 	}

@@ -17,14 +17,16 @@ const byQueryParams = expandNames + "q df analyzer analyze_wildcard default_oper
 
 // byQuery is a request that writes what a search finds: update or delete by query, or reindex.
 type byQuery struct {
-	action  rest.ActionName
-	spec    *searchSpec
-	body    json.RawMessage // of the search, as OpenSearch would write it
-	script  *query.Script
-	proceed bool
-	refresh bool
-	max     int
-	batch   int
+	action rest.ActionName
+	spec   *searchSpec
+	body   json.RawMessage // of the search, as OpenSearch would write it
+	script *query.Script
+	// pipeline is what documents are sent through before they are written; empty: what their index says.
+	pipeline string
+	proceed  bool
+	refresh  bool
+	max      int
+	batch    int
 	// make turns a document into an operation; nil skips it.
 	make func(x string, d *segment.Doc) (*docOp, error)
 	// read is what is read of a document; nil: nothing of its source.
@@ -65,8 +67,8 @@ func (q *request) byQueryOptions(action rest.ActionName) (*byQuery, error) {
 	if !wait {
 		return nil, badRequest("[wait_for_completion=false] is not supported")
 	}
-	if p := q.str("pipeline", "_none"); p != "_none" {
-		return nil, badRequest("pipeline with id [%s] does not exist", p)
+	if b.pipeline = q.str("pipeline", ""); b.pipeline != "" && action != "indices:data/write/update/byquery" {
+		return nil, badRequest("[pipeline] is not supported here")
 	}
 	if b.refresh, err = q.refreshed(); err != nil {
 		return nil, err
@@ -318,6 +320,7 @@ func (e *Engine) writeBatch(q *request, b *byQuery, batch []found, a *byQueryAns
 			a.Noops++
 			continue
 		}
+		op.Pipeline = b.pipeline
 		ops = append(ops, op)
 	}
 	status := http.StatusOK

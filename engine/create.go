@@ -133,11 +133,11 @@ func (e *Engine) autoCreate(q *request, name string, op *docOp) error {
 	}); err != nil {
 		return err
 	}
-	make := e.createIndex
+	build := e.createIndex
 	if e.state.Load().streamTemplate(name) != nil {
-		make = func(name string, _ indexSpec) error { return e.createStream(name) }
+		build = func(name string, _ indexSpec) error { return e.createStream(name) }
 	}
-	err := make(name, indexSpec{})
+	err := build(name, indexSpec{})
 	if known, ok := errors.AsType[*rest.Error](err); ok && known.Type == "resource_already_exists_exception" {
 		// Another write makes it at this moment.
 		e.settled()

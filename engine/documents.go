@@ -35,6 +35,9 @@ type docAnswer struct {
 }
 
 func (r *docResult) answer(refresh bool) docAnswer {
+	if r.dropped {
+		return docAnswer{Index: r.op.Index, ID: r.op.ID, Version: r.version, Result: r.result, SeqNo: r.seq}
+	}
 	a := docAnswer{
 		Index: r.x.Name, ID: r.op.ID, Version: r.version, Result: r.result, ForcedRefresh: refresh && r.result != "noop",
 		Shards: r.x.writeShards(), SeqNo: r.seq, PrimaryTerm: r.term,
@@ -81,8 +84,8 @@ func (q *request) docOp(kind string) (*docOp, error) {
 	if len(op.ID) > 512 {
 		return nil, validation(fmt.Sprintf("id [%s] is too long, must be no longer than 512 bytes but was: %d", op.ID, len(op.ID)))
 	}
-	if p := q.str("pipeline", "_none"); p != "_none" {
-		return nil, badRequest("pipeline with id [%s] does not exist", p)
+	if op.Pipeline = q.str("pipeline", ""); op.Pipeline != "" && kind != "index" && kind != "create" {
+		return nil, badRequest("[pipeline] is not supported for a %s", kind)
 	}
 	for name, to := range map[string]**int64{"if_seq_no": &op.IfSeqNo, "if_primary_term": &op.IfPrimaryTerm, "version": &op.Version} {
 		if v, given := q.call.Param(name); given {

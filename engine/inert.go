@@ -78,7 +78,7 @@ func (q *request) warnParams(op string) {
 func sameSettings() map[string]string {
 	return map[string]string{
 		"number_of_replicas": "0", "auto_expand_replicas": "false", "replication.type": "DOCUMENT", "soft_deletes.enabled": "true",
-		"blocks.metadata": "false", "max_result_window": "10000", "default_pipeline": "_none", "final_pipeline": "_none",
+		"blocks.metadata": "false", "max_result_window": "10000",
 	}
 }
 

@@ -43,9 +43,14 @@ func (e *Engine) searchOps() map[string]operation {
 		"delete_by_query": {byQueryParams, e.handleDeleteByQuery},
 		"reindex":         {reindexParams, e.handleReindex},
 
-		"termvectors":     {vectorParams, e.handleTermVectors},
-		"mtermvectors":    {vectorParams + "ids ", e.handleMultiTermVectors},
-		"explain":         {explainParams, e.handleExplain},
+		"termvectors":            {vectorParams, e.handleTermVectors},
+		"mtermvectors":           {vectorParams + "ids ", e.handleMultiTermVectors},
+		"explain":                {explainParams, e.handleExplain},
+		"ingest.put_pipeline":    {pipelineParams, e.handlePutPipeline},
+		"ingest.get_pipeline":    {pipelineParams + "local ", e.handleGetPipeline},
+		"ingest.delete_pipeline": {pipelineParams, e.handleDeletePipeline},
+		"ingest.simulate":        {"verbose ", e.handleSimulate},
+
 		"create_pit":      {createPITParams, e.handleCreatePIT},
 		"delete_pit":      {"", e.handleDeletePITs},
 		"delete_all_pits": {"", e.handleDeleteAllPITs},

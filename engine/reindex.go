@@ -15,12 +15,13 @@ const reindexParams = "refresh timeout wait_for_active_shards wait_for_completio
 
 // reindexBody is the body of a reindex, read member by member so that what is not built is refused by name.
 type reindexBody struct {
-	source  []byte // the search
-	from    []string
-	dest    string
-	opType  string
-	version string
-	routing string
+	source   []byte // the search
+	from     []string
+	dest     string
+	opType   string
+	version  string
+	pipeline string
+	routing  string
 }
 
 func (e *Engine) handleReindex(q *request) (*answer, error) {
@@ -42,6 +43,7 @@ func (e *Engine) handleReindex(q *request) (*answer, error) {
 	if b.spec, err = q.sub(rest.SearchItem{}).searchSpec(r.from, r.source); err != nil {
 		return nil, err
 	}
+	b.pipeline = r.pipeline
 	source := b.spec.Source
 	b.spec.Size, b.spec.From, b.spec.Timeout = -1, -1, 0 // the timeout is that of the writes
 	b.body = b.shownSearch(true, false)
@@ -159,6 +161,8 @@ func (r *reindexBody) readDest(n *query.Node) error {
 				return badRequest("No version type match [%s]", text)
 			}
 			r.version = text
+		case "pipeline":
+			r.pipeline = text
 		case "routing":
 			if text != "keep" && text != "discard" {
 				return badRequest("[dest] [routing] [%s] is not supported", text)

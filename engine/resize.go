@@ -176,14 +176,7 @@ func (e *Engine) handleRollover(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	// OpenSearch asks for the index's figures before it decides.
 	s := e.state.Load()
-	resolved, _ := e.Resolve(q.indices())
-	if err := q.fx.Begin(rest.Action{
-		Name: "indices:monitor/stats", Request: "IndicesStatsRequest", Parent: "indices:admin/rollover", Indices: q.indices(), Resolved: resolved,
-	}); err != nil {
-		return nil, err
-	}
 	if d := s.streams[q.call.Vars["index"]]; d != nil {
 		return e.handleRollStream(q, s, d, body, dry)
 	}

@@ -19,7 +19,7 @@ const createdVersion = "136408227"
 // replicas and slow logs: they are kept and shown, and [request.warnSettings] says that this is all.
 func heededSettings() []string {
 	return []string{
-		"number_of_shards", "hidden", "gc_deletes", "blocks.read", "blocks.write", "blocks.read_only", "blocks.read_only_allow_delete",
+		"number_of_shards", "hidden", "gc_deletes", "default_pipeline", "final_pipeline", "blocks.read", "blocks.write", "blocks.read_only", "blocks.read_only_allow_delete",
 		"mapping.total_fields.limit", "mapping.depth.limit", "mapping.nested_fields.limit",
 		"provided_name", "creation_date", "uuid", "version.created",
 	}
@@ -209,10 +209,6 @@ func checkValue(key, name string, v any) error {
 	case "gc_deletes", "refresh_interval":
 		_, err := timeValue(key, s)
 		return err
-	case "default_pipeline", "final_pipeline":
-		if s != "_none" {
-			return badRequest("setting [%s] is not supported: pipeline [%s] does not exist", key, s)
-		}
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ type state struct {
 	indexTemplates map[string]json.RawMessage
 	components     map[string]json.RawMessage
 	scripts        map[string]*storedScript
+	pipelines      map[string]*pipeline
 	persistent     map[string]any // flat keys
 	transient      map[string]any
 }
@@ -36,7 +37,7 @@ func emptyState() *state {
 	return &state{
 		indices: map[string]*index{}, aliases: map[string][]string{}, streams: map[string]*dataStream{}, streamOf: map[string]string{},
 		templates: map[string]json.RawMessage{}, indexTemplates: map[string]json.RawMessage{}, components: map[string]json.RawMessage{},
-		scripts:    map[string]*storedScript{},
+		scripts: map[string]*storedScript{}, pipelines: map[string]*pipeline{},
 		persistent: map[string]any{}, transient: map[string]any{},
 	}
 }
@@ -117,6 +118,7 @@ type change struct {
 	IndexTemplate  *named          `json:"index_template,omitempty"`
 	Component      *named          `json:"component,omitempty"`
 	Script         *named          `json:"script,omitempty"`
+	Pipeline       *named          `json:"pipeline,omitempty"`
 	Settings       *settingsChange `json:"settings,omitempty"`
 	CurrentVersion int64           `json:"version,omitempty"`
 }
@@ -126,7 +128,7 @@ type mappingChange struct {
 	Body json.RawMessage `json:"body"`
 }
 
-// named is a template or a stored script; a nil body deletes it.
+// named is a template, a stored script or a pipeline; a nil body deletes it.
 type named struct {
 	Name string          `json:"name"`
 	Body json.RawMessage `json:"body,omitempty"`
@@ -174,6 +176,8 @@ func (s *state) apply(c change) error {
 		s.indexTemplates = withNamed(s.indexTemplates, c.IndexTemplate)
 	case c.Component != nil:
 		s.components = withNamed(s.components, c.Component)
+	case c.Pipeline != nil:
+		return s.putPipeline(c.Pipeline)
 	case c.Script != nil:
 		return s.putScript(c.Script)
 	case c.Settings != nil:
@@ -297,6 +301,9 @@ func (s *state) changes() ([]change, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.scripts)) {
 		out = append(out, change{Script: &named{name, s.scripts[name].body}})
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.pipelines)) {
+		out = append(out, change{Pipeline: &named{name, s.pipelines[name].body}})
 	}
 	out = append(out, change{Settings: &settingsChange{s.persistent, s.transient}}, change{CurrentVersion: s.version})
 	return out, nil

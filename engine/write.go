@@ -24,10 +24,11 @@ type docOp struct {
 
 // docResult is what became of an operation.
 type docResult struct {
-	op     *docOp
-	x      *index
-	err    error
-	result string // "created", "updated", "deleted", "not_found", "noop"
+	op      *docOp
+	x       *index
+	err     error
+	dropped bool   // by a pipeline: there is nothing to write
+	result  string // "created", "updated", "deleted", "not_found", "noop"
 
 	version, seq, term int64
 	shard              int
@@ -86,11 +87,11 @@ func newResults(ops []*docOp) []*docResult {
 // write runs operations in their order and returns when all that succeeded are durable and visible. Failures are in the
 // results; they do not touch each other.
 func (e *Engine) write(q *request, w *writeRequest) []*docResult {
-	results := newResults(w.ops)
+	results := e.ingest(q, newResults(w.ops))
 	e.assignIndices(q, w, results)
 	e.allowShards(q, w, results)
 	for _, r := range results {
-		if r.err == nil {
+		if r.err == nil && !r.dropped {
 			e.writeOne(q, r)
 		}
 	}
@@ -110,6 +111,9 @@ func (e *Engine) write(q *request, w *writeRequest) []*docResult {
 // assignIndices finds the index of each operation and makes those that are missing.
 func (e *Engine) assignIndices(q *request, w *writeRequest, results []*docResult) {
 	for _, r := range results {
+		if r.err != nil || r.dropped {
+			continue
+		}
 		name, err := rest.ExpandDateMath(r.op.Index, q.now)
 		if err != nil {
 			r.err = err
@@ -177,7 +181,7 @@ func (e *Engine) allowShards(q *request, w *writeRequest, results []*docResult) 
 	var order []shardKey
 	groups := map[shardKey][]*docResult{}
 	for _, r := range results {
-		if r.err != nil {
+		if r.err != nil || r.dropped {
 			continue
 		}
 		w.shard(r).add(r.op.Op)

@@ -75,6 +75,8 @@ func (x *exchange) actions() []target {
 		switch {
 		case sharesTask(route, s):
 			t.action.Parent, t.action.Shares = route.Action, true
+		case route.Op == "indices.rollover":
+			t.action.Parent = route.Action // its figures are asked for by it: compat/scenarios/audit/w03-engine-all, stream-rollover
 		case s.Request == "BulkRequest":
 			t.action.Internal = true // an update hands its bulk to the shard's node
 		}
