@@ -46,6 +46,7 @@ type Scheduler struct {
 	mu      sync.Mutex
 	entries map[string]*entry
 	dirty   map[string]bool
+	ran     map[string]time.Time // starts of the last scheduled runs
 	// swept is set once the stored monitors have been read.
 	swept bool
 }
@@ -77,7 +78,7 @@ func NewScheduler(o SchedulerOptions) *Scheduler {
 	}
 	s := &Scheduler{
 		o: o, index: newPredicateIndex(o.Names), slots: make(chan struct{}, o.Workers), wake: make(chan struct{}, 1),
-		entries: map[string]*entry{}, dirty: map[string]bool{},
+		entries: map[string]*entry{}, dirty: map[string]bool{}, ran: map[string]time.Time{},
 	}
 	if o.Members != nil {
 		o.Members.changed, o.Members.noted = s.take, s.noted
@@ -429,6 +430,11 @@ func (s *Scheduler) run(ctx context.Context, m *Monitor, c Cause, slot time.Time
 		defer func() { <-s.slots }()
 	case <-ctx.Done():
 		return
+	}
+	if c == Scheduled {
+		s.mu.Lock()
+		s.ran[m.ID] = time.Now()
+		s.mu.Unlock()
 	}
 	_, err := s.o.Runner.Run(ctx, Request{Monitor: m, Cause: c, PeriodEnd: slot})
 	switch {

@@ -491,12 +491,35 @@ func TestDestinationsOfOpenDistro(t *testing.T) {
 
 func TestStats(t *testing.T) {
 	r := newRig(t)
-	if got := r.json("GET", "/_plugins/_alerting/stats", "", 200); got["scheduled_job_index_exists"] != false {
+	const stats = "/_plugins/_alerting/stats"
+	if got := r.json("GET", stats, "", 200); got["scheduled_job_index_exists"] != false || got["scheduled_job_index_status"] != nil {
 		t.Errorf("got %v", got)
 	}
-	r.json("POST", "/_plugins/_alerting/monitors", seed, 201)
-	if got := r.json("GET", "/_plugins/_alerting/node-1/stats/jobs_info", "", 200); got["scheduled_job_index_exists"] != true || got["nodes_on_schedule"] != 1.0 {
-		t.Errorf("got %v", got)
+	id := r.json("POST", "/_plugins/_alerting/monitors", seed, 201)["_id"].(string)
+	node := func(path string) (map[string]any, map[string]any) {
+		t.Helper()
+		got := r.json("GET", path, "", 200)
+		one, _ := got["nodes"].(map[string]any)["node-1"].(map[string]any)
+		return got, one
+	}
+	job := map[string]any{id: map[string]any{"running_on_time": true}}
+	for path, want := range map[string][2]bool{ // whether the sweeper and the jobs are told
+		stats: {true, true}, stats + "/_all": {true, true}, stats + "/jobs_info": {false, true}, stats + "/job_scheduling_metrics": {true, false},
+		"/_plugins/_alerting/node-1/stats/jobs_info": {false, true}, "/_opendistro/_alerting/_local/stats": {true, true},
+	} {
+		got, one := node(path)
+		if got["scheduled_job_index_exists"] != true || got["nodes_on_schedule"] != 1.0 || one["schedule_status"] != "green" {
+			t.Errorf("%s: %v", path, got)
+		}
+		if (one["job_scheduling_metrics"] != nil) != want[0] || cmp.Equal(one["jobs_info"], any(job)) != want[1] {
+			t.Errorf("%s: node %v", path, one)
+		}
+	}
+	if got, one := node("/_plugins/_alerting/other/stats"); one != nil || got["nodes_on_schedule"] != 0.0 {
+		t.Errorf("another node: %v", got)
+	}
+	if w := r.do("GET", stats+"/b,a", ""); w.Code != 400 || !strings.Contains(w.Body.String(), "unrecognized metrics: [a], [b]") {
+		t.Errorf("unknown metrics: %d %s", w.Code, w.Body)
 	}
 }
 
