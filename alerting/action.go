@@ -2,6 +2,9 @@ package alerting
 
 import (
 	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -50,14 +53,14 @@ func parseAction(raw json.RawMessage, t MonitorType) (Action, error) {
 		a.Throttle = time.Duration(a.ThrottleValue.Value) * time.Minute
 	}
 	if a.Throttle > maxThrottle {
-		return Action{}, errorf(BadArgument, "Can only set throttle period less than or equal to [%s]", "24h")
+		return Action{}, errorf(BadArgument, "Can only set throttle period less than or equal to %s", shortTime(maxThrottle))
 	}
 	switch {
 	case a.Policy == nil:
 	case t.oneAlert():
 		return Action{}, errorf(Unsupported, "action_execution_policy is not supported for monitors of type [%s]", t)
-	case a.Policy.PerExecution && throttled:
-		return Action{}, errorf(BadArgument, "Throttling is currently not supported for per execution action scope")
+	case a.Policy.PerExecution && a.ThrottleValue != nil:
+		return Action{}, errorf(BadArgument, "Throttle is currently not supported for per execution action scope")
 	}
 	return a, nil
 }
@@ -74,13 +77,13 @@ func (a *Action) read(name string, value json.RawMessage, throttled *bool) (err 
 		if isNull(value) {
 			return nil
 		}
-		a.Subject, err = parseTemplate(value)
+		a.Subject, err = parseTemplate(name, value)
 		return err
 	case "message_template":
 		if isNull(value) {
 			return nil
 		}
-		a.Message, err = parseTemplate(value)
+		a.Message, err = parseTemplate(name, value)
 		return err
 	case "throttle_enabled":
 		err = json.Unmarshal(value, throttled)
@@ -105,9 +108,18 @@ func (a *Action) read(name string, value json.RawMessage, throttled *bool) (err 
 }
 
 func (a *Action) readThrottle(value json.RawMessage) error {
+	var members map[string]json.RawMessage
 	var t Throttle
-	if err := json.Unmarshal(value, &t); err != nil {
+	if err := errors.Join(json.Unmarshal(value, &members), json.Unmarshal(value, &t)); err != nil {
 		return errorf(BadArgument, "throttle: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if name != "value" && name != "unit" {
+			return errorf(BadState, "Unexpected field: %s, while parsing action", name)
+		}
+	}
+	if raw, there := members["value"]; there && isNull(raw) {
+		return errorf(BadArgument, "Throttle value can't be null")
 	}
 	if t.Unit != "MINUTES" {
 		return errorf(BadArgument, "Only support MINUTES throttle unit currently")
@@ -119,10 +131,10 @@ func (a *Action) readThrottle(value json.RawMessage) error {
 	return nil
 }
 
-func parseTemplate(value json.RawMessage) (Script, error) {
+func parseTemplate(name string, value json.RawMessage) (Script, error) {
 	s, err := parseScript(value, mustacheLang)
 	if err == nil && s.Lang != mustacheLang {
-		return s, errorf(BadArgument, "Invalid script language. Allowed languages are [mustache]")
+		return s, errorf(BadArgument, "%s must be a mustache script", name)
 	}
 	return s, err
 }

@@ -151,7 +151,7 @@ func (w *monitorWire) readTriggers(m *Monitor) error {
 			return err
 		}
 		if t.ID != "" && seen[t.ID] {
-			return errorf(BadArgument, "Duplicate trigger id: %s", t.ID)
+			return errorf(BadArgument, "Duplicate trigger id: %s. Trigger ids must be unique.", t.ID)
 		}
 		seen[t.ID] = true
 		m.Triggers = append(m.Triggers, t)

@@ -65,7 +65,7 @@ func parseDocInput(raw json.RawMessage) (*DocInput, error) {
 func (q *DocQuery) check() error {
 	switch {
 	case q.Name == "" || len(q.Name) > maxDocQueryName:
-		return errorf(BadArgument, "Doc level query name must be between 1 and %d characters", maxDocQueryName)
+		return errorf(BadArgument, "The query name, %s, should be between 1 - %d characters.", q.Name, maxDocQueryName)
 	case strings.ContainsAny(q.Name[:1], "_+-") || strings.Contains(q.Name, "..") || strings.ContainsAny(q.Name, `^*?<>|#`):
 		return errorf(BadArgument, "Doc level query name may not start with [_, +, -], contain '..', or contain: [^, *, ?, <, >, |, #]")
 	case q.Query == "" || len(q.Query) > maxDocQuerySize:
@@ -75,7 +75,7 @@ func (q *DocQuery) check() error {
 	}
 	for _, t := range q.Tags {
 		if strings.ContainsAny(t, " [](){}") {
-			return errorf(BadArgument, "Only \"[%s]\" characters are not allowed in tags", ` [](){}`)
+			return errorf(BadArgument, "The query tag, %s, contains an invalid character: [' ','[',']','{','}','(',')']", t)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 )
 
@@ -58,8 +59,22 @@ func parsePolicy(raw json.RawMessage) (*Policy, error) {
 	if err := json.Unmarshal(raw, &w); err != nil {
 		return nil, errorf(BadArgument, "action_execution_policy: %w", err)
 	}
-	if (w.Scope.PerAlert == nil) == (w.Scope.PerExecution == nil) {
-		return nil, errorf(BadArgument, "Action execution scope must be one of per_alert and per_execution")
+	var members struct {
+		Scope map[string]json.RawMessage `json:"action_execution_scope"`
+	}
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return nil, errorf(BadArgument, "action_execution_policy: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(members.Scope)) {
+		if name != "per_alert" && name != "per_execution" {
+			return nil, errorf(BadArgument, "Invalid field [%s] found in action execution scope.", name)
+		}
+	}
+	switch {
+	case w.Scope.PerAlert != nil && w.Scope.PerExecution != nil:
+		return nil, errorf(BadArgument, "You can only specify one type of action execution scope.")
+	case w.Scope.PerAlert == nil && w.Scope.PerExecution == nil:
+		return nil, errorf(BadArgument, "Action execution scope is null.")
 	}
 	p := &Policy{PerExecution: w.Scope.PerExecution != nil}
 	if p.PerExecution {
@@ -67,7 +82,7 @@ func parsePolicy(raw json.RawMessage) (*Policy, error) {
 	}
 	for _, c := range w.Scope.PerAlert.Actionable {
 		if !slices.Contains([]Category{CategoryNew, CategoryDeduped, CategoryCompleted}, c) {
-			return nil, errorf(BadArgument, "Actionable alerts can not contain [%s]", c)
+			return nil, errorf(BadState, "Actionable alerts should be one of [DEDUPED, NEW, COMPLETED]")
 		}
 		if !slices.Contains(p.Actionable, c) {
 			p.Actionable = append(p.Actionable, c)

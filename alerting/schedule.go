@@ -2,6 +2,9 @@ package alerting
 
 import (
 	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,25 +27,42 @@ const maxPeriod = 10 * 365 * 24 * time.Hour
 // ParseSchedule reads a schedule. The error is an *[Error] with the words of OpenSearch 2.19.
 func ParseSchedule(raw json.RawMessage) (Schedule, error) {
 	var w struct {
-		Period *Period `json:"period"`
-		Cron   *struct {
-			Expression string `json:"expression"`
-			Timezone   string `json:"timezone"`
+		Period *struct {
+			Interval *int    `json:"interval"`
+			Unit     *string `json:"unit"`
+		} `json:"period"`
+		Cron *struct {
+			Expression *string `json:"expression"`
+			Timezone   *string `json:"timezone"`
 		} `json:"cron"`
 	}
-	if err := json.Unmarshal(raw, &w); err != nil {
+	var members map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal(raw, &members), json.Unmarshal(raw, &w)); err != nil {
 		return Schedule{}, errorf(BadArgument, "schedule: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if name != "period" && name != "cron" {
+			return Schedule{}, errorf(BadArgument, "Invalid field: [%s] found in schedule.", name)
+		}
 	}
 	switch {
 	case w.Period != nil && w.Cron != nil:
 		return Schedule{}, errorf(BadArgument, "You can only specify one type of schedule.")
+	case w.Cron != nil && w.Cron.Expression == nil:
+		return Schedule{}, errorf(BadArgument, "Expression in cron schedule is null.")
+	case w.Cron != nil && w.Cron.Timezone == nil:
+		return Schedule{}, errorf(BadArgument, "Timezone in cron schedule is null.")
 	case w.Cron != nil:
-		c, err := ParseCron(w.Cron.Expression, w.Cron.Timezone)
+		c, err := ParseCron(*w.Cron.Expression, *w.Cron.Timezone)
 		return Schedule{Cron: c}, err
 	case w.Period == nil:
-		return Schedule{}, errorf(BadArgument, "Schedule is null")
+		return Schedule{}, errorf(BadArgument, "Schedule is null.")
+	case w.Period.Interval == nil:
+		return Schedule{}, errorf(BadArgument, "Interval in period schedule is null.")
+	case w.Period.Unit == nil:
+		return Schedule{}, errorf(BadArgument, "Unit in period schedule is null.")
 	}
-	p := *w.Period
+	p := Period{*w.Period.Interval, *w.Period.Unit}
 	if p.Interval <= 0 {
 		return Schedule{}, errorf(BadArgument, "Interval is not allowed to be 0 or negative")
 	}

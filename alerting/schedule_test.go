@@ -76,7 +76,7 @@ func TestParseScheduleRefuses(t *testing.T) {
 	tests := []struct{ schedule, want string }{
 		{`{"cron":{"expression":"nope","timezone":"UTC"}}`, "Cron expression contains 1 parts but we expect one of [5]"},
 		{`{"cron":{"expression":"0 0 * * *","timezone":"Mars/X"}}`, "Timezone Mars/X is not supported"},
-		{`{"cron":{"expression":"0 0 * * *"}}`, "Timezone  is not supported"},
+		{`{"cron":{"expression":"0 0 * * *"}}`, "Timezone in cron schedule is null."},
 		{`{"cron":{"expression":"60 0 * * *","timezone":"UTC"}}`, "Failed to parse cron expression: value [60] is not in range [0, 59]"},
 		{`{"cron":{"expression":"5-1 0 * * *","timezone":"UTC"}}`, "Failed to parse cron expression: range [5-1] is not valid"},
 		{`{"cron":{"expression":"*/0 0 * * *","timezone":"UTC"}}`, "Failed to parse cron expression: step [0] is not valid"},
@@ -84,7 +84,7 @@ func TestParseScheduleRefuses(t *testing.T) {
 		{`{"period":{"interval":1,"unit":"FORTNIGHT"}}`, "No enum constant java.time.temporal.ChronoUnit.FORTNIGHT"},
 		{`{"period":{"interval":999999999,"unit":"DAYS"}}`, "Interval [999999999 DAYS] is too long"},
 		{`{"period":{"interval":1,"unit":"MINUTES"},"cron":{}}`, "You can only specify one type of schedule."},
-		{`{}`, "Schedule is null"},
+		{`{}`, "Schedule is null."},
 	}
 	for _, tt := range tests {
 		_, err := ParseSchedule(json.RawMessage(tt.schedule))

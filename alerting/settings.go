@@ -237,16 +237,18 @@ func (s *Settings) Check(m *Monitor) error {
 	for i := range m.Triggers {
 		for _, a := range m.Triggers[i].Actions {
 			if a.Throttle > s.MaxThrottle {
-				return errorf(BadArgument, "Can only set throttle period less than or equal to [%s]", shortTime(s.MaxThrottle))
+				return errorf(BadArgument, "Can only set throttle period less than or equal to %s", shortTime(s.MaxThrottle))
 			}
 		}
 	}
 	return nil
 }
 
-// shortTime prints a time as OpenSearch does: with the largest unit up to hours that divides it.
+// shortTime prints a time with the largest unit that divides it.
 func shortTime(d time.Duration) string {
 	switch {
+	case d%(24*time.Hour) == 0:
+		return strconv.FormatInt(int64(d/(24*time.Hour)), 10) + "d"
 	case d%time.Hour == 0:
 		return strconv.FormatInt(int64(d/time.Hour), 10) + "h"
 	case d%time.Minute == 0:

@@ -39,7 +39,7 @@ func TestKnownSettings(t *testing.T) {
 		{"plugins.alerting.filter_by_backend_roles", "yes", true, false, "Failed to parse value [yes] as only [true] or [false] are allowed."},
 		{"plugins.alerting.input_timeout", "5", true, false, "failed to parse setting [plugins.alerting.input_timeout] with value [5] as a time value: unit is missing or unrecognized"},
 		{"plugins.alerting.input_timeout", "0s", true, false, "failed to parse value [0s] for setting [plugins.alerting.input_timeout], must be > [0ms]"},
-		{"plugins.alerting.action_throttle_max_value", "25h", true, false, "failed to parse value [25h] for setting [plugins.alerting.action_throttle_max_value], must be <= [24h]"},
+		{"plugins.alerting.action_throttle_max_value", "25h", true, false, "failed to parse value [25h] for setting [plugins.alerting.action_throttle_max_value], must be <= [1d]"},
 		{"plugins.alerting.ppl_monitor_max_query_length", "5", true, false, "setting [plugins.alerting.ppl_monitor_max_query_length] is not supported: there are no PPL monitors"},
 		{"plugins.destination.host.deny_list", []any{"h"}, true, false, "setting [plugins.destination.host.deny_list] is not supported: it is notify.deny_hosts in vigil.yml"},
 	} {

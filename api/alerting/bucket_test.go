@@ -50,11 +50,10 @@ func TestBucketMonitorsThatAreRefused(t *testing.T) {
 		{trigger(`"buckets_path":{},"parent_bucket_path":"u"`, ""), "Trigger condition is null"},
 		{trigger(good+`,"gap_policy":"guess"`, ""), "Invalid gap policy: [guess], accepted values: [insert_zeros, skip]"},
 		{trigger(good+`,"filter":{"only":["x"]}`, ""), "filter: unknown field [only]"},
-		{trigger(good, action(`"action_execution_policy":{"action_execution_scope":{}}`)), "Action execution scope must be one of per_alert and per_execution"},
-		{trigger(good, action(`"action_execution_policy":{"action_execution_scope":{"per_alert":{"actionable_alerts":["OLD"]}}}`)), "Actionable alerts can not contain [OLD]"},
+		{trigger(good, action(`"action_execution_policy":{"action_execution_scope":{}}`)), "Action execution scope is null."},
 		{
 			trigger(good, action(`"throttle_enabled":true,"throttle":{"value":1,"unit":"MINUTES"},"action_execution_policy":{"action_execution_scope":{"per_execution":{}}}`)),
-			"Throttling is currently not supported for per execution action scope",
+			"Throttle is currently not supported for per execution action scope",
 		},
 	} {
 		got := r.json("POST", "/_plugins/_alerting/monitors", tt.body, 400)["error"].(map[string]any)["reason"]

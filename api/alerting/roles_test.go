@@ -82,7 +82,7 @@ func TestSettingsBoundMonitors(t *testing.T) {
 				t.Errorf("%d %s, want %s", w.Code, w.Body, want)
 			}
 		}
-		refused(throttled, "Can only set throttle period less than or equal to [10m]")
+		refused(throttled, "Can only set throttle period less than or equal to 10m")
 		r.docs.Set("plugins.alerting.monitor.max_triggers", "0")
 		<-time.After(2 * time.Second)
 		refused(seed, "Monitors can only support up to 0 triggers.")
