@@ -134,18 +134,9 @@ func (a *API) searchComments(ctx context.Context, r *request) (answer, error) {
 		}
 	}
 	raw, err := a.o.Store.SearchComments(ctx, mustJSON(body))
+	found, err := readFound(raw, err)
 	if err != nil {
-		if _, _, reason := describe(err); reason != "" {
-			return answer{}, inputError(err, nil)
-		}
 		return answer{}, err
-	}
-	var found searchAnswer
-	if err := json.Unmarshal(raw, &found); err != nil {
-		return answer{}, err
-	}
-	if found.Hits.Hits == nil {
-		found.Hits.Hits = []searchHit{}
 	}
 	for i := range found.Hits.Hits {
 		h := &found.Hits.Hits[i]

@@ -242,15 +242,9 @@ func (l legacyEmail) search(ctx context.Context, r *request) (answer, error) {
 	}
 	members["query"] = encodeAny(map[string]any{"bool": map[string]any{"must": must}})
 	raw, err := l.a.o.Store.Search(ctx, false, mustJSON(members))
+	found, err := readFound(raw, err)
 	if err != nil {
 		return answer{}, err
-	}
-	var found searchAnswer
-	if err := json.Unmarshal(raw, &found); err != nil {
-		return answer{}, err
-	}
-	if found.Hits.Hits == nil {
-		found.Hits.Hits = []searchHit{}
 	}
 	for i := range found.Hits.Hits {
 		h := &found.Hits.Hits[i]

@@ -52,18 +52,9 @@ func (a *API) searchMonitors(ctx context.Context, r *request) (answer, error) {
 		return answer{}, err
 	}
 	raw, err := a.o.Store.Search(ctx, alerts, body)
+	found, err := readFound(raw, err, index)
 	if err != nil {
-		if _, _, reason := describe(err); reason != "" {
-			return answer{}, inputError(err, []string{index})
-		}
 		return answer{}, err
-	}
-	var found searchAnswer
-	if err := json.Unmarshal(raw, &found); err != nil {
-		return answer{}, err
-	}
-	if found.Hits.Hits == nil {
-		found.Hits.Hits = []searchHit{}
 	}
 	for i := range found.Hits.Hits {
 		h := &found.Hits.Hits[i]
@@ -76,6 +67,23 @@ func (a *API) searchMonitors(ctx context.Context, r *request) (answer, error) {
 		}
 	}
 	return ok(found), nil
+}
+
+// readFound reads what a search in an index came to.
+func readFound(raw json.RawMessage, err error, indices ...string) (found searchAnswer, _ error) {
+	if err != nil {
+		if _, _, reason := describe(err); reason != "" {
+			err = inputError(err, indices)
+		}
+		return found, err
+	}
+	if err := json.Unmarshal(raw, &found); err != nil {
+		return found, err
+	}
+	if found.Hits.Hits == nil {
+		found.Hits.Hits = []searchHit{}
+	}
+	return found, nil
 }
 
 // showMonitor unwraps a hit's monitor or workflow and leaves out what is stored only. A source that was filtered stays as it is.
