@@ -45,7 +45,8 @@ bench-audit:
 bench-alerting:
 	go run ./app/bench -suite alerting $(if $(SHORT),-short)
 
-# The long form of the tests that nothing is lost: kills, floods, a bulk of a million. About an hour on two cores.
+# The long form of the tests that nothing is lost: kills, floods, a bulk of a million. An hour or two: 1,000 kills in random steps took
+# half an hour on two cores that were busy with other things.
 soak:
 	VIGIL_TEST_KILLS=1000 VIGIL_TEST_ROUNDS=1000 go test ./app -count 1 -v -timeout 4h -run 'KilledInRandomSteps|EveryAnsweredRequest'
 	VIGIL_TEST_FLOOD=100000 VIGIL_TEST_BULK=1000000 go test ./app -count 1 -v -timeout 4h -run 'FloodsOfFailedLogins|MemoryOfALargeBulk'
