@@ -17,8 +17,9 @@ import (
 
 // The limits of pipelines.
 const (
-	maxProcessors    = 1000 // of one pipeline, those within others included
-	maxPipelineDepth = 20   // of pipelines that run pipelines, and of foreach within foreach
+	maxProcessors    = 1000     // of one pipeline, those within others included
+	maxPipelineDepth = 20       // of pipelines that run pipelines, and of foreach within foreach
+	maxIngested      = 32 << 20 // bytes that pipelines may make of one document, in all
 )
 
 // pipeline changes documents before they are stored. It is immutable.
@@ -49,6 +50,7 @@ type ingestion struct {
 	failure map[string]any
 	dropped bool
 	depth   int
+	made    int // bytes
 	// trace gets every step, if it is not nil.
 	trace func(p *processor, err error)
 }
@@ -248,7 +250,21 @@ func (c *processorConfig) snippet(name, text string) func(in *ingestion) (string
 	if err != nil {
 		c.fail(name, err.Error())
 	}
-	return func(in *ingestion) (string, error) { return t.Render(in.q, in.vars(), script.Limits{}) }
+	return func(in *ingestion) (string, error) {
+		s, err := t.Render(in.q, in.vars(), script.Limits{})
+		if err != nil {
+			return "", err
+		}
+		return s, in.spend(len(s))
+	}
+}
+
+// spend counts bytes that a processor makes: a pipeline that copies a field into itself would double it with every step.
+func (in *ingestion) spend(n int) error {
+	if in.made += n; n < 0 || in.made < 0 || in.made > maxIngested {
+		return badRequest("the pipelines make more than [%d] bytes of the document", maxIngested)
+	}
+	return nil
 }
 
 // vars are the document as scripts and templates see it.

@@ -47,7 +47,10 @@ func (c *processorConfig) filled(name string, v *query.Node) func(in *ingestion)
 		return func(in *ingestion) (any, error) { return s(in) }
 	}
 	raw := json.RawMessage(v.JSON())
-	return func(*ingestion) (any, error) {
+	return func(in *ingestion) (any, error) {
+		if err := in.spend(len(raw)); err != nil {
+			return nil, err
+		}
 		var out any
 		return out, decodeNumbers(raw, &out)
 	}
@@ -65,6 +68,9 @@ func setProcessor(c *processorConfig) func(in *ingestion) error {
 		raw, err := json.Marshal(v) // a copy: what happens to one does not happen to the other
 		if err != nil {
 			return nil, badRequest("field [%s] cannot be copied: %w", from, err)
+		}
+		if err := in.spend(len(raw)); err != nil {
+			return nil, err
 		}
 		var out any
 		return out, decodeNumbers(raw, &out)
@@ -175,7 +181,7 @@ func same(a, b any) bool {
 }
 
 // changed is a processor that changes one field, element by element if it is a list, into another or itself.
-func changed(c *processorConfig, change func(v any) (any, error)) func(in *ingestion) error {
+func changed(c *processorConfig, change func(in *ingestion, v any) (any, error)) func(in *ingestion) error {
 	field := c.must("field")
 	target, lenient := c.text("target_field", field), c.flag("ignore_missing", false)
 	return func(in *ingestion) error {
@@ -191,7 +197,7 @@ func changed(c *processorConfig, change func(v any) (any, error)) func(in *inges
 		}
 		list, isList := v.([]any)
 		if !isList {
-			out, err := change(v)
+			out, err := change(in, v)
 			if err != nil {
 				return err
 			}
@@ -200,7 +206,7 @@ func changed(c *processorConfig, change func(v any) (any, error)) func(in *inges
 		out := make([]any, len(list))
 		for i, e := range list {
 			var err error
-			if out[i], err = change(e); err != nil {
+			if out[i], err = change(in, e); err != nil {
 				return err
 			}
 		}
@@ -208,19 +214,19 @@ func changed(c *processorConfig, change func(v any) (any, error)) func(in *inges
 	}
 }
 
-func ofText(c *processorConfig, change func(s string) (any, error)) func(in *ingestion) error {
-	return changed(c, func(v any) (any, error) {
+func ofText(c *processorConfig, change func(in *ingestion, s string) (any, error)) func(in *ingestion) error {
+	return changed(c, func(in *ingestion, v any) (any, error) {
 		s, ok := v.(string)
 		if !ok {
 			return nil, badRequest("value of type [%s] cannot be cast to [java.lang.String]", javaType(v))
 		}
-		return change(s)
+		return change(in, s)
 	})
 }
 
 func textProcessor(f func(string) string) func(c *processorConfig) func(in *ingestion) error {
 	return func(c *processorConfig) func(in *ingestion) error {
-		return ofText(c, func(s string) (any, error) { return f(s), nil })
+		return ofText(c, func(_ *ingestion, s string) (any, error) { return f(s), nil })
 	}
 }
 
@@ -234,7 +240,7 @@ func (c *processorConfig) pattern(name string) *regexp.Regexp {
 
 func splitProcessor(c *processorConfig) func(in *ingestion) error {
 	re, keep := c.pattern("separator"), c.flag("preserve_trailing", false)
-	return ofText(c, func(s string) (any, error) {
+	return ofText(c, func(_ *ingestion, s string) (any, error) {
 		parts := re.Split(s, -1)
 		for !keep && len(parts) > 1 && parts[len(parts)-1] == "" {
 			parts = parts[:len(parts)-1]
@@ -250,11 +256,14 @@ func splitProcessor(c *processorConfig) func(in *ingestion) error {
 func gsubProcessor(c *processorConfig) func(in *ingestion) error {
 	re, by := c.pattern("pattern"), c.must("replacement")
 	by = regexp.MustCompile(`\$(\d)`).ReplaceAllString(by, "$${$1}") // Java's $1 ends with its digit
-	return ofText(c, func(s string) (any, error) {
-		if out := re.ReplaceAllString(s, by); len(out) <= 16<<20 {
-			return out, nil
+	groups := strings.Count(by, "$")
+	return ofText(c, func(in *ingestion, s string) (any, error) {
+		// All matches together are no longer than the text, so each group adds that much at most.
+		most := len(s)*(1+groups) + len(by)*len(re.FindAllStringIndex(s, -1))
+		if err := in.spend(most); err != nil {
+			return nil, err
 		}
-		return nil, badRequest("the result of [gsub] is too long")
+		return re.ReplaceAllString(s, by), nil
 	})
 }
 
@@ -306,7 +315,7 @@ func convertProcessor(c *processorConfig) func(in *ingestion) error {
 		c.fail("type", "type ["+typ+"] not supported, cannot convert field.")
 		return nil
 	}
-	return changed(c, func(v any) (any, error) {
+	return changed(c, func(_ *ingestion, v any) (any, error) {
 		if typ == "auto" {
 			if _, isText := v.(string); !isText {
 				return v, nil
