@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -185,9 +187,18 @@ func (s *Store) SearchComments(ctx context.Context, body json.RawMessage) (json.
 	return s.c.SearchRaw(ctx, []string{s.ix.Comments + "*"}, body)
 }
 
-// loadComments reads what was written about live alerts, for messages about them.
+// mentions reports whether a message of the monitor names a word.
+func (m *Monitor) mentions(word string) bool {
+	return slices.ContainsFunc(m.Triggers, func(t Trigger) bool {
+		return slices.ContainsFunc(t.Actions, func(a Action) bool {
+			return strings.Contains(a.Message.Source, word) || strings.Contains(a.Subject.Source, word)
+		})
+	})
+}
+
+// loadComments reads what was written about live alerts, if messages about them want to show it.
 func (r *Runner) loadComments(ctx context.Context, e *Evaluation) {
-	if !e.settings.Comments || e.settings.CommentsPerMessage == 0 {
+	if !e.settings.Comments || e.settings.CommentsPerMessage == 0 || !e.Monitor.mentions("comments") {
 		return
 	}
 	for i := range e.Alerts {

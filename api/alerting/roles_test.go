@@ -92,3 +92,40 @@ func TestSettingsBoundMonitors(t *testing.T) {
 		refused(seed, "This request would create more than the allowed monitors [1].")
 	})
 }
+
+// TestWorkflowsAreSharedByBackendRole: who shares no backend role with the author of a workflow cannot see, run, change or
+// delete it, and nobody can put a monitor of strangers into one.
+func TestWorkflowsAreSharedByBackendRole(t *testing.T) {
+	r := newRig(t)
+	r.docs.Set("plugins.alerting.filter_by_backend_roles", "true")
+	as := func(name string, roles ...string) {
+		r.caller = core.User{Name: name, BackendRoles: roles, Roles: []string{"alerting_full_access"}}
+	}
+	const workflows = "/_plugins/_alerting/workflows"
+	as("ann", "ops")
+	monitor := r.json("POST", "/_plugins/_alerting/monitors", seed, 201)["_id"].(string)
+	body := `{"name":"w","schedule":{"period":{"interval":1,"unit":"MINUTES"}},"inputs":[{"composite_input":{"sequence":{"delegates":[{"order":1,"monitor_id":"` + monitor + `"}]}}}]}`
+	id := r.json("POST", workflows, body, 201)["_id"].(string)
+	as("eve", "dev")
+	for _, tt := range [][3]string{
+		{"GET", workflows + "/" + id, ""},
+		{"DELETE", workflows + "/" + id, ""},
+		{"POST", workflows + "/" + id + "/_execute?dryrun=true", ""},
+		{"POST", workflows + "/" + id + "/_acknowledge/alerts", `{"alerts":["x"]}`},
+	} {
+		if w := r.do(tt[0], tt[1], tt[2]); w.Code != 403 || !strings.Contains(w.Body.String(), "Do not have permissions to resource, workflow, with id, "+id) {
+			t.Errorf("%s %s by a stranger: %d %s", tt[0], tt[1], w.Code, w.Body)
+		}
+	}
+	for _, q := range [][2]string{{"POST", workflows}, {"PUT", workflows + "/" + id}} {
+		if w := r.do(q[0], q[1], body); w.Code != 403 || !strings.Contains(w.Body.String(), "User doesn't have read permissions for one or more configured monitors "+monitor) {
+			t.Errorf("%s %s with a monitor of strangers: %d %s", q[0], q[1], w.Code, w.Body)
+		}
+	}
+	if w := r.do("GET", workflows+"/alerts", ""); w.Code != 200 || !strings.Contains(w.Body.String(), `"totalAlerts":0`) {
+		t.Errorf("alerts: %d %s", w.Code, w.Body)
+	}
+	as("bob", "ops", "dev")
+	r.json("GET", workflows+"/"+id, "", 200)
+	r.json("DELETE", workflows+"/"+id, "", 200)
+}
