@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -346,5 +347,73 @@ func TestRemoteRefusesWhatItCannotJudge(t *testing.T) {
 		if status, text, _ := f.do(watched(), tc.method, tc.path, tc.body); status != tc.want {
 			t.Errorf("%s %s: got %d %s, want %d", tc.method, tc.path, status, text, tc.want)
 		}
+	}
+}
+
+// The cluster believes us, so what the caller must not see is left out of each part of a request.
+func TestRemoteShowsNothingOfHiddenIndices(t *testing.T) {
+	f := newFixture(t)
+	for _, index := range []string{"a", "secret", "shapes"} {
+		f.do(&rest.Effects{}, "PUT", "/"+index+"/_doc/1?refresh=true", `{"owner":"canary"}`)
+	}
+	hiding := func() *rest.Effects {
+		return &rest.Effects{Hidden: func(index string) bool { return index == "secret" || index == "shapes" }}
+	}
+	search := `{"query":{"match_all":{}}}` + "\n"
+	for _, tc := range []struct {
+		name, method, path, body string
+		status, canaries         int
+	}{
+		{"msearch", "POST", "/_msearch", `{"index":"a"}` + "\n" + search + `{"index":"secret"}` + "\n" + search, 200, 1},
+		{"msearch of a pattern", "POST", "/_msearch", `{"indices":["s*","a"]}` + "\n" + search, 200, 1},
+		{"msearch of everything", "POST", "/_msearch", "{}\n" + search + "\n" + search, 200, 2},
+		{"msearch of the path", "POST", "/secret,a/_msearch", "{}\n" + search, 200, 1},
+		{"mget", "POST", "/_mget", `{"docs":[{"_index":"a","_id":"1"},{"_index":"secret","_id":"1"}]}`, 200, 1},
+		{"a lookup", "POST", "/a/_search", `{"query":{"terms":{"owner":{"index":"secret","id":"1","path":"owner"}}}}`, 403, 0},
+		{"a shape without an index", "POST", "/a/_search", `{"query":{"geo_shape":{"g":{"indexed_shape":{"id":"1","path":"g"}}}}}`, 403, 0},
+		{"a lookup at run time", "POST", "/a/_search", `{"runtime_mappings":{"r":{"type":"lookup","target_index":"secret"}}}`, 403, 0},
+		{"term vectors of another index", "POST", "/a/_termvectors/1", `{"_index":"secret","fields":["owner"]}`, 403, 0},
+	} {
+		status, text, _ := f.do(hiding(), tc.method, tc.path, tc.body)
+		if got := strings.Count(text, "canary"); status != tc.status || got != tc.canaries {
+			t.Errorf("%s: got %d with %d documents, want %d with %d: %s", tc.name, status, got, tc.status, tc.canaries, text)
+		}
+	}
+}
+
+// What stands in a body but is not seen here would be judged as if it were not there.
+func TestRemotePassesNoBodyThatOnlyTheClusterUnderstands(t *testing.T) {
+	var passed atomic.Pointer[string]
+	f := newFixtureBehind(t, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			what := r.Method + " " + r.URL.Path
+			passed.Store(&what)
+			h.ServeHTTP(w, r)
+		})
+	})
+	f.do(&rest.Effects{}, "PUT", "/a/_doc/1", `{"n":1}`)
+	wide := func(s string) string { return strings.Join(strings.Split(s, ""), "\x00") + "\x00" }
+	for _, tc := range []struct {
+		method, path, body string
+		want               int
+	}{
+		{"POST", "/a/_search", wide(`{"query":{"terms":{"n":{"index":"secret","id":"1","path":"n"}}}}`), 400},
+		{"POST", "/_msearch", wide("{}\n{}\n"), 400},
+		{"PUT", "/_index_template/t", `/* */{"index_patterns":["secret*"]}`, 400},
+		{"PUT", "/b", `/* */{"aliases":{"secret":{}}}`, 400},
+		{"POST", "/_aliases", `/* */{"actions":[{"add":{"index":"a","alias":"secret"}}]}`, 400},
+		{"POST", "/a/_mtermvectors", `{"ids":["1"],"parameters":{"_index":"secret"}}`, 501},
+	} {
+		passed.Store(nil)
+		status, text, _ := f.do(&rest.Effects{}, tc.method, tc.path, tc.body)
+		if status != tc.want {
+			t.Errorf("%s %s %q: got %d %s, want %d", tc.method, tc.path, tc.body, status, text, tc.want)
+		}
+		if what := passed.Load(); what != nil {
+			t.Errorf("%s %s %q was passed on: %s", tc.method, tc.path, tc.body, *what)
+		}
+	}
+	if status, _, said := f.do(denying("indices:data/read/tv", "secret"), "POST", "/a/_termvectors/1", `{"_index":"secret"}`); status != 403 {
+		t.Errorf("denied term vectors: got %d %v", status, said)
 	}
 }

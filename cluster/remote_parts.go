@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"vigil/rest"
 )
@@ -17,7 +18,7 @@ func refusedAnswer(err error) (json.RawMessage, error) {
 func (x *passage) searches() error {
 	var kept bytes.Buffer
 	var answers []json.RawMessage
-	denied := 0
+	denied, changed := 0, false
 	lines := rawLines{rest: x.call.Body}
 	for item, err := range rest.Searches(x.call.Body, x.call.Indices) {
 		if err != nil {
@@ -31,6 +32,10 @@ func (x *passage) searches() error {
 		})
 		if err == nil {
 			err = x.lookups(item.Body, len(answers))
+		}
+		if hide := x.hidden(resolved); err == nil && len(hide) > 0 {
+			header, err = x.headerWithout(header, item.Indices, hide)
+			changed = true
 		}
 		if err != nil {
 			refused, err := refusedAnswer(err)
@@ -46,11 +51,34 @@ func (x *passage) searches() error {
 		kept.Write(item.Body)
 		kept.WriteByte('\n')
 	}
-	if denied == 0 {
+	if denied == 0 && !changed {
 		x.r.pass(x.w, x.req)
 		return nil
 	}
 	return x.partly(kept.Bytes(), answers, denied, "responses")
+}
+
+// hidden returns the indices whose documents the caller must not see.
+func (x *passage) hidden(indices []string) []string {
+	return slices.DeleteFunc(slices.Clone(indices), func(index string) bool { return !x.fx.Hides(index) })
+}
+
+// headerWithout returns a header line of a msearch whose expressions do not mean the hidden indices.
+func (x *passage) headerWithout(line []byte, expressions, hide []string) ([]byte, error) {
+	left := x.r.without(expressions, hide)
+	if len(left) == 0 {
+		return nil, noneLeft()
+	}
+	members := map[string]any{}
+	if len(bytes.TrimSpace(line)) > 0 {
+		if err := json.Unmarshal(line, &members); err != nil {
+			return nil, unreadableBody(err)
+		}
+	}
+	delete(members, "indices")
+	members["index"] = left
+	line, err := json.Marshal(members)
+	return append(line, '\n'), err
 }
 
 // partly sends on what may run and puts its parts between the refused ones.
@@ -159,6 +187,12 @@ func (x *passage) wantedDocs() ([]wantedDoc, map[string]any, error) {
 			for _, id := range ids {
 				raw = append(raw, json.RawMessage(`{"_id":`+string(id)+`}`))
 			}
+		case "parameters":
+			var all wantedDoc
+			if err = json.Unmarshal(v, &all); err == nil && all.Index != "" {
+				return nil, nil, notBuilt("[parameters] that name an index cannot be judged in front of a remote cluster yet")
+			}
+			others[key] = v
 		default:
 			others[key] = v
 		}
@@ -182,7 +216,7 @@ func (x *passage) wantedDocs() ([]wantedDoc, map[string]any, error) {
 	return docs, others, nil
 }
 
-// allowDocs returns the answers for the documents that may not be read.
+// allowDocs returns the answers for the documents that may not be read or seen.
 func (x *passage) allowDocs(docs []wantedDoc) map[int]json.RawMessage {
 	type part struct {
 		index string
@@ -211,10 +245,16 @@ func (x *passage) allowDocs(docs []wantedDoc) map[int]json.RawMessage {
 			})
 			asked[p] = err
 		}
-		if err == nil {
+		about := map[string]any{"_index": p.index, "_id": d.id()}
+		switch {
+		case err != nil:
+			about["error"] = rest.AsError(err).Body()["error"]
+		case x.fx.Hides(p.index):
+			about["found"] = false
+		default:
 			continue
 		}
-		answer, err := json.Marshal(map[string]any{"_index": p.index, "_id": d.id(), "error": rest.AsError(err).Body()["error"]})
+		answer, err := json.Marshal(about)
 		if err != nil {
 			answer = json.RawMessage(`{}`)
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -49,6 +50,10 @@ func (x *passage) serve() error {
 		return x.documents()
 	case "msearch":
 		return x.searches()
+	case "termvectors":
+		if err := x.otherIndex(); err != nil {
+			return err
+		}
 	case "nodes.info":
 		return x.nodesInfo()
 	case "bulk_stream", "msearch_template", "search_template", "rank_eval":
@@ -85,11 +90,11 @@ func (x *passage) hide() error {
 		return nil
 	}
 	if x.call.Route.Targets != rest.TargetPath {
-		return rest.Errorf(http.StatusForbidden, "security_exception", "no permissions for []")
+		return noneLeft()
 	}
 	left := x.r.without(x.call.Indices, x.call.Hidden)
 	if len(left) == 0 {
-		return rest.Errorf(http.StatusForbidden, "security_exception", "no permissions for []")
+		return noneLeft()
 	}
 	call := *x.call
 	call.Vars = maps.Clone(call.Vars)
@@ -104,6 +109,11 @@ func (x *passage) hide() error {
 	x.call = &call
 	x.req = x.req.WithContext(rest.NewContext(x.req.Context(), &call))
 	return nil
+}
+
+// noneLeft refuses what has nothing to look at but what the caller must not see.
+func noneLeft() error {
+	return rest.Errorf(http.StatusForbidden, "security_exception", "no permissions for []")
 }
 
 // unwatched refuses requests that write documents within the cluster where somebody wants to know which.
@@ -138,6 +148,14 @@ func (x *passage) readable() error {
 	if len(x.call.Body) == 0 || x.call.Route.Body == rest.BodyNone {
 		return nil
 	}
+	// OpenSearch recognises UTF-16 and UTF-32, in which nothing looks like what it is here.
+	if bytes.IndexByte(x.call.Body, 0) >= 0 {
+		return unreadableBody(errors.New("it is not in UTF-8"))
+	}
+	// It also skips comments, which the gateway does not: it has found no names then.
+	if x.namesInBody() && !json.Valid(x.call.Body) {
+		return unreadableBody(fmt.Errorf("%d bytes", len(x.call.Body)))
+	}
 	kind, _, _ := strings.Cut(x.req.Header.Get("Content-Type"), ";")
 	if kind == "" {
 		kind, _ = x.call.Param("source_content_type")
@@ -147,6 +165,14 @@ func (x *passage) readable() error {
 		return nil
 	}
 	return rest.Errorf(http.StatusNotAcceptable, "", "Content-Type header [%s] is not supported in front of a remote cluster", kind)
+}
+
+// namesInBody reports whether the gateway judged the request by names that it looked for in the body: of indices, aliases,
+// templates. Documents and searches can be long, and name what is looked for elsewhere.
+func (x *passage) namesInBody() bool {
+	route := x.call.Route
+	return route.Body == rest.BodyJSON && (route.Targets == rest.TargetBody ||
+		strings.HasPrefix(route.Op, "indices.") || strings.HasPrefix(route.Op, "cluster.") || strings.HasPrefix(route.Op, "snapshot."))
 }
 
 // fetch sends the request on, with another body, and reads the answer whole: as plain JSON without what takes members out of it.

@@ -60,4 +60,8 @@ func TestHiddenIndicesShowNothing(t *testing.T) {
 	if body := do("POST", "/secret/_search", `{"size":0,"aggs":{"t":{"terms":{"field":"a.keyword"}}}}`, "secret").Body.String(); strings.Contains(body, "canary") {
 		t.Errorf("the hidden documents are aggregated: %s", body)
 	}
+	vectors := do("POST", "/secret/_termvectors", `{"doc":{"a":"canary"},"term_statistics":true}`, "secret").Body.String()
+	if strings.Contains(vectors, `doc_freq":1`) || strings.Contains(vectors, `"doc_count":1`) {
+		t.Errorf("the statistics count hidden documents: %s", vectors)
+	}
 }

@@ -217,7 +217,10 @@ func (v *vectors) of(x *index, spec *vectorSpec) (*vectorized, error) {
 func (v *vectors) context(x *index, shard int) *query.Context {
 	key := shardKey{x.Name, shard}
 	if v.contexts[key] == nil {
-		t := query.Target{Index: x.Name, Fields: x.mapping, Docs: x.docs.snapshot()}
+		t := query.Target{Index: x.Name, Fields: x.mapping}
+		if !v.q.hides(x) {
+			t.Docs = x.docs.snapshot() // else statistics would tell of them
+		}
 		v.contexts[key] = query.ShardContext(v.q, t, shard, v.q.now)
 	}
 	return v.contexts[key]

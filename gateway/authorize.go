@@ -97,6 +97,13 @@ func (x *exchange) allow(a rest.Action) error {
 	return nil
 }
 
+// hides reports whether some action of the request that was allowed must not show documents of an index.
+func (x *exchange) hides(index string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return slices.Contains(x.call.Hidden, index)
+}
+
 // deny notes that a handler refuses an action, and returns what the client reads.
 func (x *exchange) deny(a rest.Action) error {
 	d := authz.Decision{Missing: []rest.ActionName{a.Name}}

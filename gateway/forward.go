@@ -17,7 +17,7 @@ func (x *exchange) forward() error {
 	if err := x.checkBulk(); err != nil {
 		return err
 	}
-	x.effects = &rest.Effects{Allow: x.allow, Deny: x.deny, Watches: x.watches, Take: x.recordWrites, TakeReads: x.recordReads}
+	x.effects = &rest.Effects{Allow: x.allow, Deny: x.deny, Hidden: x.hides, Watches: x.watches, Take: x.recordWrites, TakeReads: x.recordReads}
 	if route.Open {
 		x.effects = nil
 	} else {

@@ -114,7 +114,7 @@ func reindexTargets(c *rest.Call) named {
 		return named{}
 	}
 	n := named{exprs: b.Dest.Index}
-	if b.Source.Remote == nil {
+	if r := b.Source.Remote; r == nil || bytes.Equal(r, []byte("null")) { // as if it were not there
 		n.also = b.Source.Index
 	}
 	return n

@@ -99,6 +99,8 @@ type Effects struct {
 	Allow func(Action) error
 	// Deny notes that an action was refused for a reason that only the handler knows, and words the refusal. Nil notes nothing.
 	Deny func(Action) error
+	// Hidden tells whether an action that was allowed on a concrete index must not show its documents. Nil hides nothing.
+	Hidden func(index string) bool
 	// Watches tells what is wanted for a concrete index. Nil wants nothing.
 	Watches func(index string) Watch
 	// Take takes over the writes noted so far whenever there are many, so that they do not pile up. Nil lets them.
@@ -130,6 +132,12 @@ func (e *Effects) Denied(a Action) error {
 		return Errorf(http.StatusForbidden, "security_exception", "no permissions for [%s]", a.Name)
 	}
 	return e.Deny(a)
+}
+
+// Hides reports whether the caller must not see documents of a concrete index although an action on it may run, as
+// [Call.Hidden] lists them of the request's own action. It is asked after [Effects.Begin].
+func (e *Effects) Hides(index string) bool {
+	return e != nil && e.Hidden != nil && e.Hidden(index)
 }
 
 // Wants tells what the caller wants to know about a concrete index.
