@@ -18,9 +18,6 @@ import (
 // sinkTestTime bounds how long a test event may take.
 const sinkTestTime = 30 * time.Second
 
-// batchSpacing bounds how often a busy sink is written to. It is far below what anybody notices.
-const batchSpacing = 10 * time.Millisecond
-
 // sinkRoutes are the rows that the commands "vigil sink …" are clients of.
 func (s *Server) sinkRoutes() []rest.Route {
 	return []rest.Route{
