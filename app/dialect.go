@@ -29,9 +29,11 @@ func (d dialect) Check(r *http.Request, c *rest.Call) error {
 		if len(c.Body) == 0 {
 			return nil
 		}
-		if _, err := query.ParseRequest(c.Body); err != nil {
+		read, err := query.ParseRequest(c.Body)
+		if err != nil {
 			return engineError(err)
 		}
+		c.Read = read
 	case "bulk":
 		for _, err := range rest.Bulk(c.Body, c.Vars["index"]) {
 			if err != nil {
@@ -67,7 +69,7 @@ func (dialect) Body(c *rest.Call) (string, bool) {
 
 // searchBody writes a search together with what the URL says of it; a count is a search that keeps no hits.
 func searchBody(c *rest.Call) (string, bool) {
-	r, err := query.ParseRequest(c.Body)
+	r, err := searchOf(c)
 	if err == nil {
 		err = r.ApplyParams(c.Query)
 	}
@@ -86,6 +88,16 @@ func searchBody(c *rest.Call) (string, bool) {
 	r.Print(w, func(w *query.Printer) { w.Raw(string(r.Aggs)) })
 	normal, err := aggs.Normalize(w.Buf)
 	return string(normal), err == nil
+}
+
+// searchOf returns a copy of the search in a body, to which the parameters of the URL may be applied. Those may reach into what
+// copies share.
+func searchOf(c *rest.Call) (*query.Request, error) {
+	if read, ok := c.Read.(*query.Request); ok && len(c.Query) == 0 {
+		r := *read
+		return &r, nil
+	}
+	return query.ParseRequest(c.Body)
 }
 
 func compact(raw []byte) (string, bool) {

@@ -133,6 +133,8 @@ type Call struct {
 	Caller string
 	// Body is the decoded (unzipped) body, nil if there was none. It belongs to the call and must not be changed.
 	Body []byte
+	// Read is what the body was read as when it was checked, for whoever tells of it; nil if nobody kept it.
+	Read any
 }
 
 // Param returns the last value of a query parameter, and whether it was given.
