@@ -3,7 +3,7 @@
 LINT_VERSION = v2.15.0
 LINT = bin/golangci-lint-$(LINT_VERSION)
 
-.PHONY: all build test check lint race generate bench bench-audit bench-alerting demo fuzz soak
+.PHONY: all build test check lint race generate bench bench-audit bench-alerting demo fuzz soak compat
 
 all: build
 
@@ -28,6 +28,10 @@ check: lint
 	test -z "$$(gofmt -l .)"
 	go vet ./...
 	go test -race ./...
+
+# Lets the original runner record the program over TLS and compares with the recordings: make compat ONLY=01,09i
+compat:
+	python3 compat/replay.py --only "$(ONLY)"
 
 # Rewrites generated pages from the tables that they describe.
 generate:

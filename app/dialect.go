@@ -3,8 +3,11 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"math"
 	"net/http"
+	"slices"
+	"strings"
 
 	"vigil/engine"
 	"vigil/engine/aggs"
@@ -34,11 +37,46 @@ func (d dialect) Check(r *http.Request, c *rest.Call) error {
 			return engineError(err)
 		}
 		c.Read = read
+	case "index", "create":
+		return checkDocument(c)
+	case "indices.create":
+		return checkCreate(c.Body)
 	case "bulk":
 		for _, err := range rest.Bulk(c.Body, c.Vars["index"]) {
 			if err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// maxID is how long the id of a document may be, in bytes.
+const maxID = 512
+
+// checkDocument refuses what OpenSearch refuses of a document before it starts the action.
+func checkDocument(c *rest.Call) error {
+	if n := len(c.DocID); n > maxID {
+		return rest.Errorf(http.StatusBadRequest, "illegal_argument_exception",
+			"id is too long, must be no longer than %d bytes but was: %d", maxID, n)
+	}
+	return nil
+}
+
+// checkCreate refuses members that the body of a new index cannot have.
+func checkCreate(body []byte) error {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) != nil {
+		return nil // what cannot be read is refused by the handler
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		switch name {
+		case "settings", "mappings", "aliases":
+		default:
+			if strings.Contains(name, ".") || len(members) == 1 && name == "index" {
+				return nil // all of it may be settings
+			}
+			return rest.Errorf(http.StatusBadRequest, "parse_exception", "unknown key [%s] for create index", name)
 		}
 	}
 	return nil
@@ -118,12 +156,41 @@ func updateBody(raw []byte) (string, bool) {
 		return "", false
 	}
 	if u.Script != nil {
-		return compact(u.Script)
+		return scriptBody(u.Script)
 	}
 	if u.Doc != nil {
 		return compact(u.Doc)
 	}
 	return "", false
+}
+
+// scriptBody writes a script as OpenSearch does, with its language, and with parameters if there are any.
+func scriptBody(raw json.RawMessage) (string, bool) {
+	var s struct {
+		ID      string          `json:"id,omitempty"`
+		Source  json.RawMessage `json:"source,omitempty"`
+		Lang    string          `json:"lang,omitempty"`
+		Options json.RawMessage `json:"options,omitempty"`
+		Params  map[string]any  `json:"params,omitempty"`
+	}
+	var source string
+	if json.Unmarshal(raw, &source) == nil {
+		s.Source = raw
+	} else {
+		dec := json.NewDecoder(bytes.NewReader(raw))
+		dec.UseNumber()
+		if dec.Decode(&s) != nil {
+			return "", false
+		}
+	}
+	if s.ID == "" && s.Lang == "" {
+		s.Lang = "painless"
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(s)
+	return strings.TrimSuffix(out.String(), "\n"), err == nil
 }
 
 // settingsBody returns the settings of a body, all leaves as strings; {} if there are none.
@@ -146,8 +213,39 @@ func settingsBody(raw []byte, member string) (string, bool) {
 	if settings == nil {
 		return "{}", true
 	}
+	if m, ok := settings.(map[string]any); ok {
+		settings = nested(m)
+	}
 	b, err := json.Marshal(leavesAsStrings(settings))
 	return string(b), err == nil
+}
+
+// nested puts settings whose names have dots where those stand that are written as objects; see compat/scenarios/audit v50
+// settings-all-put.
+func nested(settings map[string]any) map[string]any {
+	out := map[string]any{}
+	for name, v := range settings {
+		if m, ok := v.(map[string]any); ok {
+			v = nested(m)
+		}
+		at, path := out, strings.Split(name, ".")
+		for _, part := range path[:len(path)-1] {
+			next, ok := at[part].(map[string]any)
+			if !ok {
+				next = map[string]any{}
+				at[part] = next
+			}
+			at = next
+		}
+		last := path[len(path)-1]
+		into, isObject := at[last].(map[string]any)
+		if m, ok := v.(map[string]any); ok && isObject {
+			maps.Copy(into, m)
+			continue
+		}
+		at[last] = v
+	}
+	return out
 }
 
 func leavesAsStrings(v any) any {

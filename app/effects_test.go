@@ -206,7 +206,16 @@ func TestEverySettingHasItsEffect(t *testing.T) {
 		case "COMPLIANCE_DOC_READ":
 			e["audit_request_body"] = `{"ssn":"123"}`
 		case "COMPLIANCE_INTERNAL_CONFIG_READ":
-			e["audit_request_body"] = `{"none-such":{"cluster_permissions":[],"hidden":false,"index_permissions":[],"reserved":false,"static":false,"tenant_permissions":[]}}`
+			// The whole section, as it is stored.
+			section, err := json.Marshal(map[string]string{"roles": `{"_meta":{"config_version":2,"type":"roles"},` +
+				`"clerk":{"cluster_permissions":["cluster_composite_ops"],"hidden":false,"index_permissions":[{"allowed_actions":` +
+				`["crud","indices:admin/mapping/put","create_index"],"fls":[],"index_patterns":["accounts"],"masked_fields":[]}],` +
+				`"reserved":false,"static":false,"tenant_permissions":[]},` +
+				`"none-such":{"cluster_permissions":[],"hidden":false,"index_permissions":[],"reserved":false,"static":false,"tenant_permissions":[]}}`})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e["audit_request_body"] = string(section)
 		}
 		return e
 	})

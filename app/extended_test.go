@@ -63,7 +63,7 @@ func TestExtendedFormat(t *testing.T) {
 	// write_metadata_only and write_log_diffs are as they are shipped, and the change is told all the same.
 	s.Must("PUT", "/_plugins/_security/api/roles/watcher", `{"cluster_permissions":["cluster_monitor"]}`)
 	changed := s.Events(1, `{"bool":{"filter":[{"term":{"audit_category":"COMPLIANCE_INTERNAL_CONFIG_WRITE"}},{"term":{"audit_trace_doc_id":"roles"}}]}}`)
-	if diff := changed[0].Text("audit_compliance_diff_content"); !strings.Contains(diff, `"path":"/roles/watcher"`) || !strings.Contains(diff, "cluster_monitor") {
+	if diff := changed[0].Text("audit_compliance_diff_content"); !strings.Contains(diff, `"path":"/watcher"`) || !strings.Contains(diff, "cluster_monitor") {
 		t.Errorf("the change is told as %q", diff)
 	}
 	s.As("admin", "wrong", "GET", "/", nil)

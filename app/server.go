@@ -64,6 +64,9 @@ type Server struct {
 	// initialPassword is the random password of the first start, until it has been told.
 	initialPassword string
 
+	// told says that the configuration of this process is recorded.
+	told atomic.Bool
+
 	// self names this node in events.
 	self audit.Node
 
@@ -79,6 +82,7 @@ func open(ctx context.Context, cfg config.Config, log *slog.Logger, between seam
 	s := &Server{place: ownPlace(), cfg: cfg, log: log, seams: between, registry: prometheus.NewRegistry()}
 	for _, step := range []func(context.Context) error{
 		s.openData, s.openSinkNames, s.openListener, s.openEngine, s.openUpstream, s.openSecurity, s.openTrail, s.openAlerting, s.openGateway, s.recover,
+		func(ctx context.Context) error { s.tellConfig(ctx); return nil },
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())

@@ -125,6 +125,7 @@ func (s *Server) apply(docs map[string]cluster.Doc) error {
 	s.evaluator.Store(evaluator)
 	if s.trail != nil {
 		s.trail.SetPolicy(policy)
+		s.tellConfig(context.Background())
 	}
 	if before != nil && before.Users["admin"].Hash != state.Users["admin"].Hash {
 		s.forgetInitialPassword()

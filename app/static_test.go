@@ -211,9 +211,9 @@ func TestAChangeOfTheAuditConfigurationIsAnEvent(t *testing.T) {
 	}
 	want := []string{
 		`["UPDATE","",null,"admin"]`, // judged by the configuration before it
-		`["UPDATE","[{\"op\":\"replace\",\"path\":\"/audit/config/audit/enable_rest\",\"value\":false},` +
-			`{\"op\":\"add\",\"path\":\"/audit/config/audit/ignore_users/1\",\"value\":\"b\"}]",null,"admin"]`,
-		`["UPDATE","[{\"op\":\"replace\",\"path\":\"/audit/config/compliance/write_log_diffs\",\"value\":false}]",null,"admin"]`,
+		`["UPDATE","[{\"op\":\"replace\",\"path\":\"/config/audit/enable_rest\",\"value\":false},` +
+			`{\"op\":\"add\",\"path\":\"/config/audit/ignore_users/1\",\"value\":\"b\"}]",null,"admin"]`,
+		`["UPDATE","[{\"op\":\"replace\",\"path\":\"/config/compliance/write_log_diffs\",\"value\":false}]",null,"admin"]`,
 		`["UPDATE","","a body","admin"]`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

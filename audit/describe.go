@@ -123,14 +123,15 @@ func (p *Patterns) list() []string {
 	return list
 }
 
-// DescribeConfigRead puts into the event of a configuration read which section was read, or, unless only metadata is
-// wanted, what the answer said.
-func (p *Policy) DescribeConfigRead(e *Event, section string, answer []byte) {
+// DescribeConfigRead puts into the event of a configuration read which section was read and, unless only metadata is wanted,
+// the section as text. It tells the whole section whatever part of it was answered, as OpenSearch 2.19 does.
+func (p *Policy) DescribeConfigRead(e *Event, section string, stored json.RawMessage) {
 	if p.ReadMetadataOnly() {
 		p.setBody(e, `{"field_names":["`+section+`"]}`)
 		return
 	}
-	p.setBody(e, strings.TrimSpace(string(answer)))
+	w := append(appendString([]byte{'{'}, section), ':')
+	p.setBody(e, string(append(appendString(w, string(stored)), '}')))
 }
 
 // DescribeWrite puts into a write event what became of the document: nothing if only metadata is wanted, the difference to

@@ -12,7 +12,8 @@ import (
 
 // Diff returns the RFC 6902 patch that turns one document into another, as compact JSON text, empty if they are equal. A nil
 // document before counts as {}. Operations come in the order, and with the moves and copies, of the original:
-// see compat/scenarios/audit/09i-write-diffs.json. Numbers are compared as they are written: 1 and 1.0 differ.
+// see compat/scenarios/audit/09i-write-diffs.json. 1 and 1.0 differ, 1.0 and 1.00 do not; see
+// v44-write-rich-diffs.json, step put-space.
 func Diff(before, after json.RawMessage) (string, error) {
 	if len(before) == 0 {
 		before = json.RawMessage("{}")
@@ -261,6 +262,9 @@ func appendValue(b []byte, v *fastjson.Value) []byte {
 	}
 }
 
+// isDecimal reports whether a number is written with a point or an exponent.
+func isDecimal(n *fastjson.Value) bool { return strings.ContainsAny(raw(n), ".eE") }
+
 // equal compares two values; the order of an object's members does not count.
 func equal(a, b *fastjson.Value) bool {
 	if a.Type() != b.Type() {
@@ -285,6 +289,8 @@ func equal(a, b *fastjson.Value) bool {
 			}
 		}
 		return true
+	case fastjson.TypeNumber:
+		return raw(a) == raw(b) || isDecimal(a) && isDecimal(b) && a.GetFloat64() == b.GetFloat64()
 	default:
 		return raw(a) == raw(b)
 	}

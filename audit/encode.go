@@ -6,11 +6,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
 // timeLayout never ends in Z, as OpenSearch stores it.
 const timeLayout = "2006-01-02T15:04:05.000+00:00"
+
+// FormatTime writes a time as events do.
+func FormatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
 
 // AppendJSON appends an event as it is stored: one JSON object without line breaks. Empty fields are left out, invalid UTF-8
 // is replaced, and members come in a fixed order: what happened, who did it, to what, how, and where it was seen.

@@ -274,7 +274,8 @@ func credentials(r *http.Request) (name, password string, err error) {
 	if len(v) < len(scheme) || !strings.EqualFold(v[:len(scheme)], scheme) {
 		return "", "", ErrNoCredentials
 	}
-	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(strings.TrimSpace(v[len(scheme):]), "="))
+	word, _, _ := strings.Cut(v[len(scheme):], " ") // what follows the first blank counts, be it nothing
+	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(word, "="))
 	if err != nil {
 		return "", "", &FailedError{Cause: errors.New("basic credentials are not base64")}
 	}

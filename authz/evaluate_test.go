@@ -155,7 +155,12 @@ func TestDecisionsAsRecorded(t *testing.T) {
 		{"no names and none found", "limited", "indices:data/read/search", "", "", "", false, "indices:data/read/search", false, ""},
 		{"no names and none found, all", "root1", "indices:data/read/search", "", "", "", true, "", false, ""},
 		{"wildcard without a match, permitted", "limited", "indices:data/read/search", "", "logs-x*", "", true, "", false, ""},
-		{"wildcard without a match, not permitted", "limited", "indices:data/read/search", "", "x*", "", false, "indices:data/read/search", false, ""},
+		{"wildcard without a match, not permitted", "norole", "indices:data/read/search", "", "x*", "", true, "", false, ""},
+		{"all of it excluded", "norole", "indices:data/read/search", "", "x*,-x1", "", true, "", false, ""},
+		{"a name beside a wildcard without a match", "norole", "indices:data/read/search", "", "x*,y", "y", false, "indices:data/read/search", false, ""},
+		{"deletes of nothing", "norole", "indices:admin/delete", "", "x*", "", true, "", false, ""},
+		{"a new name with a wildcard", "norole", "indices:admin/create", "", "x*", "", false, "indices:admin/create", false, ""},
+		{"another cluster", "norole", "indices:data/read/search", "", "other:x*", "", false, "indices:data/read/search", false, ""},
 		{"search shards without search", "writer", "indices:admin/shards/search_shards", "", "logs-a", "logs-a", false, "indices:admin/shards/search_shards", false, ""},
 	}
 	e := world(t)

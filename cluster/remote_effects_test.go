@@ -115,12 +115,12 @@ func TestRemoteSaysWhatRequestsDid(t *testing.T) {
 			bulkOf(`(index a/2 {"o":{"n":1},"none":null})`), `UPDATE a/2 v3 {"o":[{"n":1},{"m":true}]} -> {"o":{"n":1},"none":null}`,
 		}},
 		{"an update shows the partial document", "POST", "/a/_update/1", `{"doc":{"f":"z"}}`, []string{
-			bulkOf(`(update a/1 {"f":"z"})`), `UPDATE a/1 v3 {"f":"y"} -> {"f":"z"}`,
+			"indices:data/write/bulk BulkRequest []", bulkOf(`(update a/1 {"f":"z"})`), `UPDATE a/1 v3 {"f":"y"} -> {"f":"z"}`,
 		}},
 		{"an update whose answer shows a part", "POST", "/a/_update/1?_source=none", `{"doc":{"f":"w"}}`, []string{
-			bulkOf(`(update a/1 {"f":"w"})`), `UPDATE a/1 v4 {"f":"z"} -> {"f":"w"}`,
+			"indices:data/write/bulk BulkRequest []", bulkOf(`(update a/1 {"f":"w"})`), `UPDATE a/1 v4 {"f":"z"} -> {"f":"w"}`,
 		}},
-		{"a no-op is not a write", "POST", "/a/_update/1", `{"doc":{"f":"w"}}`, []string{bulkOf(`(update a/1 {"f":"w"})`)}},
+		{"a no-op is not a write", "POST", "/a/_update/1", `{"doc":{"f":"w"}}`, []string{"indices:data/write/bulk BulkRequest []", bulkOf(`(update a/1 {"f":"w"})`)}},
 		{"a failure is not a write", "PUT", "/a/_create/1", `{"f":"z"}`, []string{bulkOf(`(create a/1 {"f":"z"})`)}},
 		{"a delete", "DELETE", "/a/_doc/1", ``, []string{bulkOf(`(delete a/1 )`), `DELETE a/1 v5 {"f":"w"} -> `}},
 		{"deleting a missing document is not a write", "DELETE", "/a/_doc/1", ``, []string{bulkOf(`(delete a/1 )`)}},

@@ -17,6 +17,12 @@ func (x *passage) single() error {
 	}
 	w := &remoteWrite{BulkItem: x.item()}
 	writes := []*remoteWrite{w}
+	if w.Op == "update" {
+		// Whether it comes to anything only the cluster knows.
+		if err := x.fx.Begin(rest.Action{Name: "indices:data/write/bulk", Request: "BulkRequest", Internal: true}); err != nil {
+			return err
+		}
+	}
 	if err := x.prepare(writes); err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func shortened(e event) event {
 	for k, v := range e {
 		if s, ok := v.(string); ok {
 			if n := len([]rune(s)); n > 5000 {
-				e[k] = fmt.Sprintf("%s...(length %d, sha256 %.16x)", clip(s, 500), n, sha256.Sum256([]byte(s)))
+				e[k] = fmt.Sprintf("%s...(length %d, sha256 %.8x)", clip(s, 500), n, sha256.Sum256([]byte(s)))
 			}
 		}
 	}

@@ -18,6 +18,9 @@ import (
 
 // Config is everything that vigil.yml can say. [Default] is a complete and valid value.
 type Config struct {
+	// File is the absolute path of the file that was read, empty if there was none.
+	File string `yaml:"-"`
+
 	// ClusterName and NodeName appear in answers and in every event. An empty node name means the host's name.
 	ClusterName string `yaml:"cluster_name"`
 	NodeName    string `yaml:"node_name"`

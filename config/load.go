@@ -8,6 +8,7 @@ import (
 	"iter"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 
@@ -78,6 +79,9 @@ func (c *Config) readFile(name string) error {
 	}
 	if err := Decode(b, c); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
+	}
+	if c.File, err = filepath.Abs(file); err != nil {
+		return fmt.Errorf("configuration: %w", err)
 	}
 	return nil
 }

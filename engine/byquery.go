@@ -221,10 +221,16 @@ type found struct {
 }
 
 func (e *Engine) runByQuery(q *request, b *byQuery, trim func(*byQueryAnswer)) (*answer, error) {
+	if b.action == "indices:data/write/reindex" {
+		// That the source is there is found out before anything is searched: compat/scenarios/audit v50 reindex-missing.
+		if _, _, err := e.searched(q, b.spec); err != nil {
+			return nil, err
+		}
+	}
 	if err := e.beginFound(q, b); err != nil {
 		return nil, err
 	}
-	docs, err := e.findAll(q, b)
+	docs, targets, err := e.findAll(q, b)
 	if err != nil {
 		return nil, err
 	}
@@ -239,6 +245,9 @@ func (e *Engine) runByQuery(q *request, b *byQuery, trim func(*byQueryAnswer)) (
 		a.Batches++
 		if status, err = e.writeBatch(q, b, batch, a, &touched); err != nil {
 			return nil, err
+		}
+		if len(a.Failures) > 0 {
+			break
 		}
 		err := q.fx.Begin(rest.Action{Name: "indices:data/read/scroll", Request: "SearchScrollRequest", Parent: b.action, Run: a.Batches})
 		if err != nil {
@@ -255,8 +264,10 @@ func (e *Engine) runByQuery(q *request, b *byQuery, trim func(*byQueryAnswer)) (
 			return nil, err
 		}
 	}
-	if err := e.clearFound(q); err != nil {
-		return nil, err
+	if targets > 0 {
+		if err := e.clearFound(q); err != nil {
+			return nil, err
+		}
 	}
 	a.Took = e.took(q)
 	trim(a)
@@ -282,26 +293,27 @@ func (e *Engine) beginFound(q *request, b *byQuery) error {
 	})
 }
 
-func (e *Engine) findAll(q *request, b *byQuery) (docs []found, err error) {
+// findAll returns the documents that match, and how many indices were searched.
+func (e *Engine) findAll(q *request, b *byQuery) (docs []found, indices int, err error) {
 	targets, _, err := e.searched(q, b.spec)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	r := *b.spec.Request
 	r.Size = 0
 	res, err := query.Run(q, &r, targets, q.now)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for _, sh := range res.Shards {
 		for _, d := range sh.Docs {
 			if b.max >= 0 && len(docs) >= b.max {
-				return docs, nil
+				return docs, len(targets), nil
 			}
 			docs = append(docs, found{sh.Context.Index, d})
 		}
 	}
-	return docs, nil
+	return docs, len(targets), nil
 }
 
 func (e *Engine) writeBatch(q *request, b *byQuery, batch []found, a *byQueryAnswer, touched *[]string) (int, error) {
@@ -331,7 +343,7 @@ func (e *Engine) writeBatch(q *request, b *byQuery, batch []found, a *byQueryAns
 		return 0, err
 	}
 	for _, r := range e.write(q, newWriteRequest("indices:data/write/bulk", ops...)) {
-		if r.x != nil && !slices.Contains(*touched, r.x.Name) {
+		if r.x != nil && r.err == nil && !slices.Contains(*touched, r.x.Name) {
 			*touched = append(*touched, r.x.Name)
 		}
 		if s := a.count(b, r); s != http.StatusOK {

@@ -95,6 +95,9 @@ func (e *Engine) handleGetFieldMapping(q *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := q.beginEach(indices, "indices:admin/mappings/fields/get[index]", "GetFieldMappingsIndexRequest"); err != nil {
+		return nil, err
+	}
 	patterns := strings.Split(q.call.Vars["fields"], ",")
 	out := map[string]any{}
 	for _, x := range indices {
@@ -109,6 +112,21 @@ func (e *Engine) handleGetFieldMapping(q *request) (*answer, error) {
 		out[x.Name] = map[string]any{"mappings": fields}
 	}
 	return ok(out)
+}
+
+// beginEach asks for the part of an action that concerns one index, for each, and returns their names. Each is told and judged
+// by what the whole request names, as in OpenSearch; see compat/scenarios/audit v50 field-caps-all and mapping-field-all.
+func (q *request) beginEach(indices []*index, action rest.ActionName, class string) (names []string, err error) {
+	names = make([]string, len(indices))
+	for i, x := range indices {
+		names[i] = x.Name
+	}
+	for run := range indices {
+		if err := q.fx.Begin(rest.Action{Name: action, Request: class, Indices: q.indices(), Resolved: names, Run: run}); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
 }
 
 // fieldCap is what field_caps says about one type of a field.
@@ -160,16 +178,11 @@ func (e *Engine) handleFieldCaps(q *request) (*answer, error) {
 		}
 		caps[name][c.Type].Indices = append(caps[name][c.Type].Indices, x.Name)
 	}
-	names := []string{}
-	for i, x := range indices {
-		names = append(names, x.Name)
-		err := q.fx.Begin(rest.Action{
-			Name: "indices:data/read/field_caps[index]", Request: "FieldCapabilitiesIndexRequest",
-			Indices: []string{x.Name}, Resolved: []string{x.Name}, Run: i,
-		})
-		if err != nil {
-			return nil, err
-		}
+	names, err := q.beginEach(indices, "indices:data/read/field_caps[index]", "FieldCapabilitiesIndexRequest")
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range indices {
 		for name, c := range metaFields() {
 			add(x, name, c)
 		}

@@ -177,7 +177,14 @@ func (e *Engine) handleRollover(q *request) (*answer, error) {
 		return nil, err
 	}
 	s := e.state.Load()
+	resolved, _ := e.Resolve(q.indices())
+	stats := rest.Action{
+		Name: "indices:monitor/stats", Request: "IndicesStatsRequest", Parent: "indices:admin/rollover", Indices: q.indices(), Resolved: resolved,
+	}
 	if d := s.streams[q.call.Vars["index"]]; d != nil {
+		if err := q.fx.Begin(stats); err != nil {
+			return nil, err
+		}
 		return e.handleRollStream(q, s, d, body, dry)
 	}
 	old, err := rolloverSource(s, q.call.Vars["index"])
@@ -186,6 +193,10 @@ func (e *Engine) handleRollover(q *request) (*answer, error) {
 	}
 	name, err := rolloverName(old.Name, q.call.Vars["new_index"])
 	if err != nil {
+		return nil, err
+	}
+	// OpenSearch asks for the index's figures before it decides.
+	if err := q.fx.Begin(stats); err != nil {
 		return nil, err
 	}
 	met, some, err := body.met(old, q.now)

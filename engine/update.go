@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 
@@ -55,10 +56,14 @@ func (u *updateSpec) member(key string, v *query.Node) error {
 		if v.Kind != query.Object {
 			return badRequest("[UpdateRequest] %s must be an object", key)
 		}
+		var written bytes.Buffer // OpenSearch writes them anew
+		if err := json.Compact(&written, []byte(v.JSON())); err != nil {
+			return err
+		}
 		if key == "doc" {
-			u.doc = json.RawMessage(v.JSON())
+			u.doc = written.Bytes()
 		} else {
-			u.upsert = json.RawMessage(v.JSON())
+			u.upsert = written.Bytes()
 		}
 	case "script":
 		u.script, err = parseScript(v)

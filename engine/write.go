@@ -34,6 +34,7 @@ type docResult struct {
 	shard              int
 	before, after      json.RawMessage
 	flush              *flush
+	handed             bool // an update's outcome was asked for
 }
 
 // writeRequest is a list of operations with what they have in common. Operations may come in several parts, one after the
@@ -89,7 +90,9 @@ func newResults(ops []*docOp) []*docResult {
 func (e *Engine) write(q *request, w *writeRequest) []*docResult {
 	results := e.ingest(q, newResults(w.ops))
 	e.assignIndices(q, w, results)
-	e.allowShards(q, w, results)
+	if q.call.Route.Op != "update" {
+		e.allowShards(q, w, results)
+	}
 	for _, r := range results {
 		if r.err == nil && !r.dropped {
 			e.writeOne(q, r)
@@ -264,6 +267,9 @@ func (e *Engine) tryOne(q *request, r *docResult) (done bool, err error) {
 		r.noop(was)
 		return true, err
 	}
+	if err := q.handOver(r, p); err != nil {
+		return true, err
+	}
 	if p.parsed != nil && p.parsed.Update != nil {
 		if err := q.fx.Begin(rest.Action{
 			Name: "indices:admin/mapping/auto_put", Request: "PutMappingRequest", Resolved: []string{x.Name},
@@ -288,6 +294,27 @@ func (e *Engine) tryOne(q *request, r *docResult) (done bool, err error) {
 	}
 	e.prepare(q, r, now, was, p)
 	return true, nil
+}
+
+// handOver asks for the bulk in which OpenSearch writes what an update of one document comes to, and which it does not run if
+// nothing changes. See compat/scenarios/audit v08 update-doc and update-noop.
+func (q *request) handOver(r *docResult, p plan) error {
+	if q.call.Route.Op != "update" || r.handed {
+		return nil
+	}
+	r.handed = true
+	const bulk = "indices:data/write/bulk"
+	if err := q.fx.Begin(rest.Action{Name: bulk, Request: "BulkRequest", Internal: true}); err != nil {
+		return err
+	}
+	op := "index"
+	if p.source == nil {
+		op = "delete"
+	}
+	return q.fx.Begin(rest.Action{
+		Name: bulk + "[s]", Request: "BulkShardRequest", Parent: bulk, Indices: []string{r.x.Name}, Resolved: []string{r.x.Name}, Shard: &r.shard,
+		Internal: true, Items: []rest.Item{{Op: op, Index: r.x.Name, ID: r.op.ID, Shard: r.shard, Body: p.source}},
+	})
 }
 
 // addFields merges the fields that a document brings into the mapping that is prepared. The document is then parsed anew.

@@ -84,8 +84,7 @@ func (x *exchange) notesItems() bool {
 	return x.policy.ResolvesBulk() && (wants(audit.GrantedPrivileges) || wants(audit.MissingPrivileges))
 }
 
-// recordWrites makes events of writes durable while the handler goes on writing and the intent is open. What a failure leaves
-// is tried again together with its end.
+// recordWrites makes events of writes durable while the handler goes on writing.
 func (x *exchange) recordWrites(writes []rest.Write) {
 	x.noteWrites(writes)
 	if x.ticket != nil {
@@ -134,8 +133,8 @@ func (x *exchange) noteWrites(writes []rest.Write) {
 // noteConfigRead notes that a section of the security configuration was read through its API.
 func (x *exchange) noteConfigRead() {
 	route := x.call.Route
-	if route.Admin == "" || x.r.Method != http.MethodGet || x.w.status != http.StatusOK {
-		return
+	if route.Admin == "" || x.r.Method != http.MethodGet || x.effects.Section() == nil {
+		return // of what is not there the section was read all the same
 	}
 	typ := x.g.ConfigType(route.Admin)
 	if reads, _ := x.policy.InternalConfig(x.principal.Name); typ == "" || !reads {
@@ -144,6 +143,6 @@ func (x *exchange) noteConfigRead() {
 	e := x.event(audit.InternalConfigRead, audit.LayerNone)
 	e.DocID = typ
 	e.Indices, e.Resolved = []string{x.g.SecurityIndex}, []string{x.g.SecurityIndex}
-	x.policy.DescribeConfigRead(e, typ, x.w.buf)
+	x.policy.DescribeConfigRead(e, typ, x.effects.Section())
 	x.note(e)
 }

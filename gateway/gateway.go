@@ -164,19 +164,22 @@ type exchange struct {
 	evaluator *authz.Evaluator
 	roles     []string
 
-	call    *rest.Call
-	targets []target
-	bulk    map[string]int // items by the index that they name
-	effects *rest.Effects
+	call       *rest.Call
+	transcoded bool // the body is JSON now, and was something else
+	badBody    bool // the body that the parameters hold cannot be had
+	targets    []target
+	bulk       map[string]int // items by the index that they name
+	effects    *rest.Effects
 
 	mu        sync.Mutex // handlers may report what they do from several goroutines
 	tasks     map[taskKey]string
-	searches  []rest.Action  // that the request runs on the way, a template's with the body that it became
-	pending   []*audit.Event // known, not yet durable
-	recording chan error     // the append that runs beside the handler
-	ticket    *audit.Ticket  // of the intent that must be closed
-	kept      bool           // some event of the request is recorded
-	concluded bool           // the outcome is among the events, or not wanted
+	newest    map[rest.ActionName]string // the task of each action's newest run: those below it run one after the other
+	searches  []rest.Action              // that the request runs on the way, a template's with the body that it became
+	pending   []*audit.Event             // known, not yet durable
+	recording chan error                 // the append that runs beside the handler
+	ticket    *audit.Ticket              // of the intent that must be closed
+	kept      bool                       // some event of the request is recorded
+	concluded bool                       // the outcome is among the events, or not wanted
 	// unrecorded is why some of what the request has done is not on disk.
 	unrecorded error
 }
@@ -224,6 +227,10 @@ func (x *exchange) path(known *authn.Principal) error {
 		return unknown
 	}
 	err := x.readBody()
+	if broken, ok := errors.AsType[*brokenBodyError](err); ok {
+		x.noteBroken(broken)
+		return err
+	}
 	x.noteAuthenticated() // who sends what cannot be read has logged in all the same
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math"
 	"net/http"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -62,7 +61,7 @@ func (x *exchange) readable() (r *http.Request, asked *rest.Call) {
 	delete(call.Query, "filter_path")
 	delete(call.Query, "format")
 	x.call = &call
-	r = x.r.Clone(x.r.Context())
+	r = x.forwarded().Clone(x.r.Context())
 	r.URL.RawQuery = call.Query.Encode()
 	r.RequestURI = r.URL.RequestURI()
 	r.Header.Del("Accept-Encoding")
@@ -92,6 +91,9 @@ func (x *exchange) shape(asked *rest.Call) error {
 func (x *exchange) noteReads() error {
 	// Derived reads are in the answer to an update that made the document, and in errors, too.
 	ok, failed := x.w.status == http.StatusOK || x.w.status == http.StatusCreated && x.g.ReadDerived, x.w.status >= http.StatusBadRequest
+	if op := x.call.Route.Op; ok && !x.g.ReadDerived && (op == "exists" || op == "exists_source") {
+		x.newReader().noteStored(nil)
+	}
 	if !ok && (!failed || !x.g.ReadDerived) || len(x.w.buf) == 0 || x.r.Method == http.MethodHead {
 		return nil
 	}
@@ -105,10 +107,7 @@ func (x *exchange) noteReads() error {
 	}
 	r := x.newReader()
 	if x.call.Route.Op == "get_source" && ok {
-		if concrete, _ := x.g.Indices.Resolve(x.call.Indices); len(concrete) == 1 {
-			h := hit{index: concrete[0], id: x.call.DocID}
-			r.noteHit(&h, r.source(&h, v))
-		}
+		r.noteStored(v)
 		return nil
 	}
 	r.read(v)
@@ -171,7 +170,6 @@ func javaString(v *fastjson.Value) string {
 		v.GetObject().Visit(func(key []byte, child *fastjson.Value) {
 			parts = append(parts, string(key)+"="+javaString(child))
 		})
-		sort.Strings(parts)
 		return "{" + strings.Join(parts, ", ") + "}"
 	case fastjson.TypeNumber:
 		return javaNumber(v.String())

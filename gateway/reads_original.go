@@ -25,6 +25,12 @@ func (r *reader) readOriginal(v *fastjson.Value) {
 		if v.Exists("get", "_source") {
 			r.noteLoaded(v)
 		}
+	case "get":
+		r.originalGet(v)
+	case "mget":
+		for _, d := range v.GetArray("docs") {
+			r.originalGet(d)
+		}
 	case "termvectors":
 		r.originalVectors(v)
 	case "mtermvectors":
@@ -34,6 +40,29 @@ func (r *reader) readOriginal(v *fastjson.Value) {
 	default:
 		r.find(v, &r.search.top)
 	}
+}
+
+// originalGet notes a document that was got, as a whole whatever of it is answered.
+func (r *reader) originalGet(v *fastjson.Value) {
+	if v.Exists("_source") {
+		r.noteLoaded(v)
+	}
+}
+
+// noteStored notes the one document that the path names, which was loaded be it only to see whether it is there. Shown is what
+// the answer holds of it, nil if nothing.
+func (r *reader) noteStored(shown *fastjson.Value) {
+	concrete, _ := r.x.g.Indices.Resolve(r.x.call.Indices)
+	if len(concrete) != 1 || r.index(concrete[0]) == nil {
+		return
+	}
+	h := hit{index: concrete[0], id: r.x.call.DocID}
+	if !r.derived && r.x.g.Source != nil {
+		if stored, err := fastjson.ParseBytes(r.x.g.Source(h.index, h.id)); err == nil {
+			shown = stored
+		}
+	}
+	r.noteHit(&h, r.source(&h, shown))
 }
 
 // originalVectors notes a document whose vectors were made from its source. Where the document has no terms in the fields that

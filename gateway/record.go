@@ -95,6 +95,9 @@ func (x *exchange) address() string {
 func (x *exchange) restEvent(c audit.Category, call *rest.Call) *audit.Event {
 	e := x.event(c, audit.LayerREST)
 	e.REST = &audit.REST{Method: x.r.Method, Path: x.r.URL.Path, Header: x.policy.Headers(x.header())}
+	if call != nil {
+		e.REST.Header = x.whole(e.REST.Header)
+	}
 	params := map[string]string{}
 	query, _ := rest.ParseQuery(x.r.URL.RawQuery) // resolve refuses it; the event says what can be read
 	for k, v := range query {
@@ -103,6 +106,10 @@ func (x *exchange) restEvent(c audit.Category, call *rest.Call) *audit.Event {
 	audit.RedactParams(x.r.URL.Path, params)
 	if call != nil {
 		maps.Copy(params, call.Vars)
+		if x.badBody && x.policy.LogsBody() {
+			body := "ERROR: Unable to generate request body"
+			e.Body = &body
+		}
 		if call.Body != nil && x.policy.LogsBody() {
 			body := audit.RedactBody(x.r.URL.Path, string(call.Body))
 			e.Body = &body
@@ -192,17 +199,24 @@ func (x *exchange) actionEvent(c audit.Category, a rest.Action) *audit.Event {
 			"_opendistro_security_remotecn":                    x.g.ClusterName,
 		}
 	}
+	if id := x.r.Header.Get("X-Opaque-Id"); id != "" && x.origin == audit.OriginREST {
+		if e.Headers == nil {
+			e.Headers = map[string]string{}
+		}
+		e.Headers["X-Opaque-Id"] = id
+	}
 	return e
 }
 
 // namesNoIndices are the request classes whose own events name no indices although they are judged by them, as recorded in
 // compat/scenarios/audit/04a-index-event-default.json and 10b-matrix-all.json.
-var namesNoIndices = map[string]bool{"PutMappingRequest": true, "IndicesAliasesRequest": true, "DeletePitRequest": true}
+var namesNoIndices = map[string]bool{"PutMappingRequest": true, "IndicesAliasesRequest": true, "DeletePitRequest": true, "CatShardsRequest": true}
 
 // existing returns the resolved indices of an action that were there when it was judged.
 func (x *exchange) existing(a rest.Action) []string {
-	if !x.policy.ResolvesIndices() && a.Internal {
-		return nil // as recorded, what names concrete indices loses the list, the others keep it: compat/scenarios/audit/08c
+	if !x.policy.ResolvesIndices() && (a.Internal || !x.policy.LogsBody()) {
+		// As recorded, while bodies are logged only what names concrete indices loses the list: compat/scenarios/audit 08c and v24.
+		return nil
 	}
 	if len(a.Resolved) == 0 {
 		return nil
@@ -241,7 +255,7 @@ func (x *exchange) task(a rest.Action) (own, parent string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.tasks == nil {
-		x.tasks = map[taskKey]string{}
+		x.tasks, x.newest = map[taskKey]string{}, map[rest.ActionName]string{}
 	}
 	of := func(k taskKey) string {
 		id, ok := x.tasks[k]
@@ -251,14 +265,22 @@ func (x *exchange) task(a rest.Action) (own, parent string) {
 		}
 		return id
 	}
-	key := taskKey{name: a.Name, run: a.Run}
+	above := func() string {
+		if id, ok := x.newest[a.Parent]; ok {
+			return id
+		}
+		return of(taskKey{name: a.Parent})
+	}
 	switch {
 	case a.Parent != "" && a.Shares:
-		return of(taskKey{name: a.Parent}), ""
+		own = above()
 	case a.Parent != "":
-		return of(key), of(taskKey{name: a.Parent})
+		own, parent = of(taskKey{name: a.Name, run: a.Run}), above()
+	default:
+		own = of(taskKey{name: a.Name, run: a.Run})
 	}
-	return of(key), ""
+	x.newest[a.Name] = own
+	return own, parent
 }
 
 type taskKey struct {

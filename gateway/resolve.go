@@ -41,7 +41,7 @@ func (x *exchange) checkContentType() error {
 		return rest.Errorf(http.StatusBadRequest, "", "only one Content-Type header should be provided")
 	}
 	kind, _, _ := strings.Cut(given[0], ";")
-	switch strings.ToLower(strings.TrimSpace(kind)) {
+	switch strings.Replace(strings.ToLower(strings.TrimSpace(kind)), "/vnd.opensearch+", "/", 1) {
 	case "application/json", "application/x-ndjson", "application/*", "application/yaml", "application/cbor", "application/smile":
 		return nil
 	}
@@ -62,8 +62,8 @@ func (x *exchange) check() error {
 // actions lists what the row says the request will run: its own action, what that makes, then the steps.
 func (x *exchange) actions() []target {
 	route := x.call.Route
-	if route.Action == "" {
-		return nil
+	if route.Action == "" || strings.HasPrefix(route.Op, "cat.") && x.call.Flag("help") {
+		return nil // the columns of a table are no action; see compat/scenarios/audit v31 cat-help
 	}
 	if pit := searchedPIT(x.call); pit != nil {
 		x.call.Indices = pit // as OpenSearch does: the search is one of the indices that its point in time is of
@@ -72,13 +72,9 @@ func (x *exchange) actions() []target {
 	list := append(append(make([]target, 0, 1+len(route.Steps)), own), x.created()...)
 	for _, s := range route.Steps {
 		t := target{action: rest.Action{Name: s.Action, Request: s.Request}}
-		switch {
-		case sharesTask(route, s):
-			t.action.Parent, t.action.Shares = route.Action, true
-		case route.Op == "indices.rollover":
-			t.action.Parent = route.Action // its figures are asked for by it: compat/scenarios/audit/w03-engine-all, stream-rollover
-		case s.Request == "BulkRequest":
-			t.action.Internal = true // an update hands its bulk to the shard's node
+		if shares := s.Request == "BulkRequest"; shares || s.Below {
+			// The bulk behind the write of a single document runs in its task; see compat/scenarios/audit/10b-matrix-all.json.
+			t.action.Parent, t.action.Shares = route.Action, shares
 		}
 		if s.Indices {
 			t.action.Indices, t.action.Resolved = own.action.Indices, own.action.Resolved
@@ -86,13 +82,6 @@ func (x *exchange) actions() []target {
 		list = append(list, t)
 	}
 	return list
-}
-
-// sharesTask reports whether a step runs under the task of the request's own action: the bulk behind a single-document
-// index, create or delete does; that of an update and the steps of a _cat request are tasks of their own, without a parent.
-// See compat/scenarios/audit/10b-matrix-all.json.
-func sharesTask(r *rest.Route, s rest.Step) bool {
-	return s.Request == "BulkRequest" && r.Request != "UpdateRequest"
 }
 
 // ownTarget is the request's own action with its indices.

@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"vigil/audit"
@@ -77,6 +79,21 @@ func (x *exchange) checkWire(known *authn.Principal) error {
 		x.noteSSL(refused)
 		return refused
 	}
+}
+
+// whole changes the headers of a request whose body has been read to those that OpenSearch then shows: a body that came in chunks
+// has a length, and what was expected has been done. See compat/scenarios/audit/v30-wire.json, steps chunked and expect-continue.
+func (x *exchange) whole(h map[string][]string) map[string][]string {
+	chunked := len(x.r.TransferEncoding) > 0
+	if !chunked && x.r.Header.Get("Expect") == "" {
+		return h
+	}
+	h = maps.Clone(h)
+	maps.DeleteFunc(h, func(name string, _ []string) bool { return strings.EqualFold(name, "Expect") })
+	if chunked {
+		h["content-length"] = []string{strconv.FormatInt(x.r.ContentLength, 10)}
+	}
+	return h
 }
 
 // noteSSL notes that the connection failed.

@@ -108,9 +108,10 @@ type Effects struct {
 	// TakeReads does so for reads.
 	TakeReads func([]Read)
 
-	mu     sync.Mutex
-	writes []Write
-	reads  []Read
+	mu      sync.Mutex
+	writes  []Write
+	reads   []Read
+	section json.RawMessage
 }
 
 // ManyWrites is how many writes, or reads, are noted before they are taken.
@@ -163,6 +164,23 @@ func (e *Effects) Wrote(w Write) {
 	if many != nil {
 		e.Take(many)
 	}
+}
+
+// ReadSection notes the section of the security configuration that an answer is taken from, as it is stored.
+func (e *Effects) ReadSection(section json.RawMessage) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.section = section
+}
+
+// Section returns what was noted last by ReadSection, nil if nothing was.
+func (e *Effects) Section() json.RawMessage {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.section
 }
 
 // Read notes a document that was read on the way. Reads that nobody asked for are dropped.

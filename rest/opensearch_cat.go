@@ -24,6 +24,12 @@ func stepNodesStats() Step {
 	return Step{Action: "cluster:monitor/nodes/stats", Request: "NodesStatsRequest"}
 }
 
+// below is a step whose task is below that of the request's action.
+func below(s Step) Step {
+	s.Below = true
+	return s
+}
+
 // catState is a cat request that begins with the cluster state.
 func catState(op string, steps ...Step) Route {
 	return Route{Op: op, Action: stepState().Action, Request: stepState().Request, Targets: TargetPath, Steps: steps}
@@ -38,7 +44,7 @@ func catRows() []Route {
 	listIndices.Op = "list.indices"
 	shards := Route{
 		Op: "cat.shards", Action: "cluster:monitor/shards", Request: "CatShardsRequest", Targets: TargetPath,
-		Steps: []Step{stepState(), stepStats()},
+		Steps: []Step{below(stepState()), below(stepStats())},
 	}
 	listShards := shards
 	listShards.Op = "list.shards"
@@ -67,7 +73,7 @@ func catRows() []Route {
 			Request: "SegmentReplicationStatsRequest", Targets: TargetPath,
 		}),
 		rows("GET", "/_cat/pit_segments /_cat/pit_segments/_all", Route{
-			Op: "cat.pit_segments", Action: "indices:monitor/point_in_time/segments", Request: "PitSegmentsRequest", Body: BodyJSON,
+			Op: "cat.pit_segments", Action: "indices:monitor/point_in_time/segments", Request: "PitSegmentsRequest", Body: BodyJSON, Targets: TargetPath,
 		}),
 		rows("GET", "/_cat/templates /_cat/templates/{name}", catState("cat.templates")),
 	)

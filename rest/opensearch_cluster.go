@@ -5,7 +5,8 @@ import "slices"
 // clusterRows with a target log all open indices where the request names none: their request classes can carry indices.
 func clusterRows() []Route {
 	state := Route{Op: "cluster.state", Action: "cluster:monitor/state", Request: "ClusterStateRequest", Targets: TargetPath}
-	settings := state
+	settings, stateOf := state, state
+	stateOf.IndexVar = "indices"
 	settings.Op = "cluster.get_settings"
 	info := Route{Op: "info", Action: "cluster:monitor/main", Request: "MainRequest"}
 	ping := info
@@ -16,7 +17,8 @@ func clusterRows() []Route {
 		rows("GET", "/_cluster/health /_cluster/health/{index}", Route{
 			Op: "cluster.health", Action: "cluster:monitor/health", Request: "ClusterHealthRequest", Targets: TargetPath,
 		}),
-		rows("GET", "/_cluster/state /_cluster/state/{metric} /_cluster/state/{metric}/{index}", state),
+		rows("GET", "/_cluster/state /_cluster/state/{metric}", state),
+		rows("GET", "/_cluster/state/{metric}/{indices}", stateOf),
 		rows("GET", "/_cluster/stats /_cluster/stats/nodes/{nodeId} /_cluster/stats/{metric}/nodes/{nodeId}"+
 			" /_cluster/stats/{metric}/{index_metric}/nodes/{nodeId}", Route{
 			Op: "cluster.stats", Action: "cluster:monitor/stats", Request: "ClusterStatsRequest",

@@ -2,7 +2,8 @@ package rest
 
 import "slices"
 
-// bulkStep is what OpenSearch runs behind every write of a single document. It carries no indices.
+// bulkStep is what OpenSearch runs behind every write of a single document, but for an update, whose handler knows whether there is
+// anything to write. It carries no indices.
 func bulkStep() []Step {
 	return []Step{{Action: "indices:data/write/bulk", Request: "BulkRequest"}}
 }
@@ -27,7 +28,7 @@ func documentRows() []Route {
 		}),
 		rows("POST", "/{index}/_update/{id}", Route{
 			Op: "update", Action: "indices:data/write/update", Request: "UpdateRequest",
-			Targets: TargetPath, Body: BodyJSON, Changes: true, Steps: bulkStep(),
+			Targets: TargetPath, Body: BodyJSON, Changes: true,
 		}),
 		rows("GET", "/{index}/_doc/{id}", get),
 		rows("HEAD", "/{index}/_doc/{id}", exists),

@@ -116,7 +116,7 @@ func resizeRows() []Route {
 	return slices.Concat(
 		rows("POST", "/{index}/_rollover /{index}/_rollover/{new_index}", Route{
 			Op: "indices.rollover", Action: "indices:admin/rollover", Request: "RolloverRequest",
-			Targets: TargetPath, Body: BodyJSON, Changes: true, Steps: stats,
+			Targets: TargetPath, Body: BodyJSON, Changes: true,
 		}),
 		rows("PUT POST", "/{index}/_shrink/{target}", resize("indices.shrink")),
 		rows("PUT POST", "/{index}/_split/{target}", resize("indices.split")),

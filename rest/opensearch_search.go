@@ -98,7 +98,7 @@ func scriptRows() []Route {
 			Op: "get_script_languages", Action: "cluster:admin/script_language/get", Request: "GetScriptLanguageRequest",
 		}),
 		rows("GET POST", "/_scripts/painless/_execute", Route{
-			Op: "scripts_painless_execute", Action: "cluster:admin/scripts/painless/execute", Request: "Request", Body: BodyJSON,
+			Op: "scripts_painless_execute", Action: "cluster:admin/scripts/painless/execute", Request: "Request", Targets: TargetPath, Body: BodyJSON,
 		}),
 	)
 }

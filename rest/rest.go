@@ -76,6 +76,8 @@ type Step struct {
 	Request string
 	// Indices tells whether the step refers to the same indices as the route; a BulkRequest carries none.
 	Indices bool
+	// Below tells whether the step's task is below that of the action; else it has no task above it.
+	Below bool
 }
 
 // Route is one row of the surface.

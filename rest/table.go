@@ -145,6 +145,9 @@ func newCall(route *Route, segments []string, query url.Values) (*Call, error) {
 	c.Indices = SplitIndices(c.Vars[cmp.Or(route.IndexVar, "index")])
 	if route.namesDocument() {
 		c.DocID = c.Vars["id"]
+		if index := c.Vars["index"]; index != "" {
+			c.Indices = []string{index} // a document has one index, and a comma is part of its name
+		}
 	}
 	return c, nil
 }
@@ -226,6 +229,13 @@ func ParseQuery(raw string) (url.Values, error) {
 	for key, values := range query {
 		if len(values) > 1 {
 			query[key] = values[len(values)-1:]
+		}
+	}
+	if values, ok := query[""]; ok {
+		// A value without a name is a name without a value; see compat/scenarios/audit v31 param-empty-name.
+		delete(query, "")
+		if name := values[0]; name != "" && query[name] == nil {
+			query[name] = []string{""}
 		}
 	}
 	return query, err

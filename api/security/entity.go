@@ -34,12 +34,12 @@ func (a *API) getAll(k *kind) func(*request) (int, any, error) {
 func (a *API) get(k *kind) func(*request) (int, any, error) {
 	return func(q *request) (int, any, error) {
 		name := q.name()
-		if e, ok := k.static[name]; ok {
-			return http.StatusOK, entities{name: e}, nil
-		}
 		d, err := a.read(q.Context(), k.typ)
 		if err != nil {
 			return 0, nil, err
+		}
+		if e, ok := k.static[name]; ok {
+			return http.StatusOK, entities{name: e}, nil
 		}
 		if err := k.visible(d, name, a.super(q.Context())); err != nil {
 			return 0, nil, err

@@ -39,7 +39,22 @@ func (a *API) read(ctx context.Context, typ string) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
+	rest.EffectsFrom(ctx).ReadSection(told(typ, d.Source))
 	return &document{typ: typ, all: all, raw: d.Source, stored: &d}, nil
+}
+
+// told is a document as events tell it: its entities with the _meta among them, which is what OpenSearch stores. See
+// compat/scenarios/audit v12 and v11.
+func told(typ string, source json.RawMessage) json.RawMessage {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(source, &members); err != nil || len(members[typ]) < 2 || members["_meta"] == nil {
+		return source
+	}
+	out := append([]byte(`{"_meta":`), members["_meta"]...)
+	if entities := members[typ][1:]; len(entities) > 1 {
+		return append(append(out, ','), entities...)
+	}
+	return append(out, '}')
 }
 
 // parseSource takes the entities out of {"<type>":{…},"_meta":…}.
@@ -115,12 +130,12 @@ func ensureIndex(ctx context.Context, client *cluster.Client, index string) erro
 // tell reports the write to whoever audits the request. Changing an entity, and adding or deleting one, updates the document.
 func (a *API) tell(ctx context.Context, d *document, res cluster.IndexResult, src json.RawMessage) {
 	fx := rest.EffectsFrom(ctx)
-	w := rest.Write{Index: a.o.Index, ID: d.typ, Operation: rest.OpUpdate, Version: res.Version, After: src}
+	w := rest.Write{Index: a.o.Index, ID: d.typ, Operation: rest.OpUpdate, Version: res.Version, After: told(d.typ, src)}
 	if d.stored == nil {
 		w.Operation = rest.OpCreate
 	}
 	if fx.Wants(a.o.Index).Before {
-		w.Before = d.raw
+		w.Before = told(d.typ, d.raw)
 	}
 	fx.Wrote(w)
 }
