@@ -24,11 +24,25 @@ import (
 // shared returns what makes a configuration that of a gateway that keeps events and state in the cluster that it guards.
 func shared(t *testing.T) func(name string, c *config.Config) {
 	t.Helper()
+	return sharedBehind(t, func(http.ResponseWriter, *http.Request) bool { return false })
+}
+
+// sharedBehind is shared for a cluster of which answers, called for one request at a time, may answer some.
+func sharedBehind(t *testing.T, answers func(http.ResponseWriter, *http.Request) bool) func(name string, c *config.Config) {
+	t.Helper()
 	e, err := engine.Open(engine.Options{Dir: t.TempDir(), ClusterName: "behind"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	node := httptest.NewServer(e)
+	var mu sync.Mutex
+	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		answered := answers(w, r)
+		mu.Unlock()
+		if !answered {
+			e.ServeHTTP(w, r)
+		}
+	}))
 	t.Cleanup(func() {
 		node.Close()
 		if err := e.Close(); err != nil {
@@ -227,4 +241,23 @@ func TestAGatewayThatIsKilledIsReplaced(t *testing.T) {
 		return err == nil && strings.Contains(string(r.Body), fmt.Sprintf(`"count":%d,`, 2*users))
 	})
 	p.want(wanted...) // and none came twice meanwhile
+}
+
+// TestAGatewayWaitsForItsCluster starts a gateway while the shards of the cluster's indices are not there yet.
+func TestAGatewayWaitsForItsCluster(t *testing.T) {
+	t.Parallel()
+	refusals := 0
+	configure := sharedBehind(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/.vigil-security/_mget") || refusals == 2 {
+			return false
+		}
+		refusals++
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"docs":[{"_index":".vigil-security","_id":"roles","error":{"type":"no_shard_available_action_exception","reason":"No shard available"}}]}`)
+		return true
+	})
+	s := apptest.Start(t, func(c *config.Config) { configure("late", c) })
+	if a := s.Admin("GET", "/", nil); a.Status != 200 || refusals != 2 {
+		t.Errorf("answered %d after %d refusals", a.Status, refusals)
+	}
 }

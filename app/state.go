@@ -55,7 +55,7 @@ func (s *Server) openSecurity(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.bootstrap(ctx, static.audit); err != nil {
+	if err := s.patiently(ctx, func() error { return s.bootstrap(ctx, static.audit) }); err != nil {
 		return err
 	}
 	if s.certs, err = authn.NewClientCert(s.cfg.AdminSubjects); err != nil {
@@ -131,6 +131,34 @@ func (s *Server) apply(docs map[string]cluster.Doc) error {
 		s.forgetInitialPassword()
 	}
 	return nil
+}
+
+// patience is how long a gateway waits at its start for a cluster that is being started, or in which another one makes the indices.
+const patience = 30 * time.Second
+
+// patiently tries again what failed because the cluster that holds the state cannot do it yet.
+func (s *Server) patiently(ctx context.Context, try func() error) error {
+	if !s.sharesStore() {
+		return try()
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(patience / 100)
+	defer tick.Stop()
+	for first := true; ; first = false {
+		err := try()
+		if answer, ok := errors.AsType[*cluster.Error](err); !ok || answer.Status < http.StatusInternalServerError {
+			return err
+		}
+		if first {
+			s.log.WarnContext(ctx, "the cluster cannot tell the state yet", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
 }
 
 // bootstrap creates the first documents. The password of admin is the configured one, or random.

@@ -67,7 +67,8 @@ func (c *Client) GetMany(ctx context.Context, index string, ids []string) (map[s
 	docs := make(map[string]Doc, len(answer.Docs))
 	for _, d := range answer.Docs {
 		if d.Error != nil && d.Error.Type != "index_not_found_exception" {
-			return nil, fmt.Errorf("get %s/%s: %s: %s", index, d.ID, d.Error.Type, d.Error.Reason)
+			// An answer of 200 does not say which status a part of it would have had; what fails here is a shard.
+			return nil, fmt.Errorf("get %s/%s: %w", index, d.ID, &Error{http.StatusServiceUnavailable, d.Error.Type, d.Error.Reason})
 		}
 		if d.Found {
 			docs[d.ID] = d.doc()
