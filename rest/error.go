@@ -122,7 +122,7 @@ func (e *Error) own() bool {
 		"index_out_of_bounds_exception", "array_index_out_of_bounds_exception", "string_index_out_of_bounds_exception",
 		"i_o_exception", "unchecked_i_o_exception", "no_such_file_exception", "unknown_host_exception", "connect_exception",
 		"date_time_exception", "date_time_parse_exception", "zone_rules_exception", "pattern_syntax_exception",
-		"json_parse_exception", "json_e_o_f_exception", "input_coercion_exception", "not_x_content_exception",
+		"json_parse_exception", "json_e_o_f_exception", "input_coercion_exception", "not_x_content_exception", "mustache_exception",
 		"too_many_clauses", "too_many_nested_clauses", "max_bytes_length_exceeded_exception",
 		"validation_exception", "action_request_validation_exception", "too_long_http_content_exception", "painless_error":
 		return false

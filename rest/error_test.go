@@ -95,6 +95,12 @@ func fromObject(o map[string]any) *rest.Error {
 			e.Extra[k] = v
 		}
 	}
+	if failed, _ := o["failed_shards"].([]any); len(failed) > 0 && e.CausedBy == nil {
+		// Some failures of a search name their cause with the shards alone.
+		if shard, _ := failed[0].(map[string]any)["reason"].(map[string]any); shard != nil {
+			e.CausedBy = fromObject(shard)
+		}
+	}
 	return e
 }
 
