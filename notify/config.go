@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 const maxURL = 8 << 10
@@ -41,6 +42,10 @@ func parseURL(s string) (*url.URL, error) {
 	}
 	if u.Hostname() == "" {
 		return nil, &ConfigError{Field: "url", Reason: "Invalid URL or unsupported"}
+	}
+	if strings.ContainsFunc(u.Host, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		// The client would make another name of it than the one that is looked for in the lists of hosts.
+		return nil, &ConfigError{Field: "url", Reason: "the host of the url is not ASCII: write it as xn--…"}
 	}
 	return u, nil
 }

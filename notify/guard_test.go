@@ -14,7 +14,7 @@ import (
 
 func TestAddresses(t *testing.T) {
 	allow := []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}
-	g, err := newGuard(Options{AllowNetworks: allow, DenyHosts: []string{"203.0.113.0/24", "10.1.2.3"}})
+	g, err := newGuard(Options{AllowNetworks: allow, DenyHosts: []string{"203.0.113.0/24", "10.1.2.3", "::ffff:198.51.100.0/120"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +51,8 @@ func TestAddresses(t *testing.T) {
 		{"fe80::1", false},
 		{"fe80::1%eth0", false},
 		{"ff02::1", false},
+		{"168.63.129.16", false},
+		{"198.51.100.7", false},
 	}
 	for _, tt := range tests {
 		address := net.JoinHostPort(tt.address, "443")

@@ -7,6 +7,7 @@
 package notify
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/json"
@@ -144,6 +145,9 @@ func Check(t Type, config json.RawMessage) (json.RawMessage, error) {
 	k, ok := kinds()[t]
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrUnknownType, t)
+	}
+	if bytes.Contains(config, []byte(Mask)) {
+		return nil, &ConfigError{Reason: Mask + " stands for a secret that this host was never sent: write it out"}
 	}
 	return k.check(config)
 }

@@ -129,6 +129,8 @@ func TestCheck(t *testing.T) {
 		{Teams, `{"url":"http://127.0.0.1/teams"}`, "", `Wrong Microsoft Teams url. Should contain "webhook.office.com"`},
 		{Teams, `{"url":"https://x.webhook.office.com/y"}`, `{"url":"https://x.webhook.office.com/y"}`, ""},
 		{Teams, `{"url":"https://webhook.office.com.evil.example/y"}`, "", `Wrong Microsoft Teams url. Should contain "webhook.office.com"`},
+		{Slack, `{"url":"https://ｌocalhost/"}`, "", "the host of the url is not ASCII: write it as xn--…"},
+		{Webhook, `{"url":"http://a/","password":"__SENSITIVE__"}`, "", "__SENSITIVE__ stands for a secret that this host was never sent: write it out"},
 		{"pigeon", `{}`, "", "unknown type of destination: pigeon"},
 	}
 	for _, tt := range tests {
@@ -244,6 +246,7 @@ func TestRedactAndRestore(t *testing.T) {
 		{`{"url":"https://hooks.chime.aws/incomingwebhooks/abc?token=t"}`, `{"url":"https://hooks.chime.aws/incomingwebhooks/__SENSITIVE__?token=__SENSITIVE__"}`},
 		{`{"url":"http://127.0.0.1/incomingwebhooks/abc?token=t&x=1"}`, `{"url":"http://127.0.0.1/incomingwebhooks/abc?token=__SENSITIVE__&x=1"}`},
 		{`{"url":"https://hooks.slack.com/services/T0/B0/XYZ"}`, `{"url":"https://hooks.slack.com/services/T0/B0/__SENSITIVE__"}`},
+		{`{"url":"https://discord.com/api/webhooks/1/abc"}`, `{"url":"https://discord.com/api/webhooks/1/__SENSITIVE__"}`},
 		{`{"url":"https://mm.example/hooks/abc"}`, `{"url":"https://mm.example/hooks/__SENSITIVE__"}`},
 		{
 			`{"header_params":{"Authorization":"Bearer x","X-Team":"blue"},"password":"p","url":"http://u:p@a/"}`,

@@ -61,6 +61,7 @@ func TestCheckOfAmazonAndPagerDuty(t *testing.T) {
 		{SNS, `{"topic_arn":"arn:aws:sns:eu-west-1:123456789012:t","role_arn":"arn:aws:iam::123456789012:role/r","x":1}`, `{"topic_arn":"arn:aws:sns:eu-west-1:123456789012:t","role_arn":"arn:aws:iam::123456789012:role/r"}`, ""},
 		{SNS, `{}`, "", "topic_arn field absent"},
 		{SNS, `{"topic_arn":"arn:aws:sqs:eu-west-1:123456789012:t"}`, "", "Invalid AWS SNS topic ARN"},
+		{SNS, `{"topic_arn":"arn:aws:sns:evil.example:123456789012:t"}`, "", "Invalid AWS SNS topic ARN"},
 		{SNS, `{"topic_arn":["x"]}`, "", "sns configuration is malformed"},
 		{SNS, `{"topic_arn":"arn:aws:sns:eu-west-1:123456789012:t","role_arn":"r"}`, "", "Invalid AWS role ARN"},
 		{SESConfig, `{"region":"eu-west-1","from_address":"a@example.org"}`, `{"region":"eu-west-1","from_address":"a@example.org"}`, ""},

@@ -135,7 +135,7 @@ func redactURL(s string) string {
 
 func isSecretPath(u *url.URL) bool {
 	h := strings.ToLower(u.Hostname())
-	return strings.Contains(u.Path, "/services/") || strings.Contains(u.Path, "/hooks/") ||
+	return strings.Contains(u.Path, "/services/") || strings.Contains(u.Path, "/hooks/") || strings.Contains(u.Path, "/webhooks/") ||
 		strings.HasSuffix(h, "webhook.office.com") || strings.HasPrefix(h, "hooks.")
 }
 

@@ -33,7 +33,7 @@ func readSNS(config json.RawMessage) (snsConfig, arn.ARN, error) {
 		return c, arn.ARN{}, &ConfigError{Field: "topic_arn", Reason: "topic_arn field absent"}
 	}
 	topic, err := arn.Parse(c.TopicARN)
-	if err != nil || topic.Service != "sns" || topic.Region == "" || topic.Resource == "" || len(c.TopicARN) > maxURL {
+	if err != nil || topic.Service != "sns" || !regionName.MatchString(topic.Region) || topic.Resource == "" || len(c.TopicARN) > maxURL {
 		return c, topic, &ConfigError{Field: "topic_arn", Reason: "Invalid AWS SNS topic ARN"}
 	}
 	return c, topic, nil
