@@ -104,13 +104,32 @@ func (s *Store) begin(ctx context.Context, x series) error {
 		if err != nil {
 			return err
 		}
-		if err := s.c.EnsureIndex(ctx, x.prefix+time.Now().UTC().Format("2006.01.02")+"-1", body); err != nil {
+		first := x.prefix + time.Now().UTC().Format("2006.01.02") + "-1"
+		if err := s.c.EnsureIndex(ctx, first, body); err != nil {
+			return err
+		}
+		if err := s.pointTo(ctx, x, first); err != nil {
 			return err
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ensured[x.alias()] = true
+	return nil
+}
+
+// pointTo has the alias mean the index. It does, if the index was made with it; one that was there has lost it.
+func (s *Store) pointTo(ctx context.Context, x series, index string) error {
+	targets, err := s.c.Targets(ctx, x.alias())
+	if err != nil || len(targets) > 0 {
+		return err
+	}
+	body := encode(map[string]any{"actions": []any{
+		map[string]any{"add": map[string]any{"index": index, "alias": x.alias(), "is_write_index": true}},
+	}})
+	if _, err := s.c.Do(ctx, http.MethodPost, "/_aliases", nil, body); err != nil {
+		return fmt.Errorf("point %s to %s: %w", x.alias(), index, err)
+	}
 	return nil
 }
 

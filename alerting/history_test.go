@@ -152,12 +152,19 @@ func TestHistoryCanBeSwitchedOff(t *testing.T) {
 	})
 }
 
-// TestHistoryThatSomebodyDeletedIsMadeAnew deletes the index that is written to.
+// TestHistoryThatSomebodyDeletedIsMadeAnew deletes the index that is written to, or the alias that says which that is.
 func TestHistoryThatSomebodyDeletedIsMadeAnew(t *testing.T) {
+	t.Run("index", func(t *testing.T) { losesHistory(t, cluster.Path("ALIAS*"), "b in 1") })
+	t.Run("alias", func(t *testing.T) {
+		losesHistory(t, cluster.Path("ALIAS*", "_alias", "ALIASwrite"), "a in 1", "b in 1")
+	})
+}
+
+func losesHistory(t *testing.T, deleted string, want ...string) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newArchive(t)
 		a.end("a", Completed)
-		if _, err := a.client.Do(t.Context(), http.MethodDelete, cluster.Path(a.store.ix.History+"*"), nil, nil); err != nil {
+		if _, err := a.client.Do(t.Context(), http.MethodDelete, strings.ReplaceAll(deleted, "ALIAS", a.store.ix.History), nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		alert := Alert{ID: "b", Version: 1, MonitorID: "m", TriggerID: "t", State: Completed, StartTime: time.Now(), EndTime: time.Now()}
@@ -167,6 +174,6 @@ func TestHistoryThatSomebodyDeletedIsMadeAnew(t *testing.T) {
 		if _, err := a.store.liveBy(t.Context(), "monitor_id", "m"); err != nil { // the next reader finishes the move
 			t.Fatal(err)
 		}
-		a.want("b in 1")
+		a.want(want...)
 	})
 }

@@ -2,7 +2,6 @@ package alerting
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -19,15 +18,20 @@ type Owed struct {
 var errEnough = errors.New("enough")
 
 // Outbox returns messages that are not delivered, at most size: those that are waiting for another attempt, or those that
-// are given up.
-func (s *Store) Outbox(ctx context.Context, dead bool, size int) ([]Owed, error) {
-	query := `{"range":{"vigil_owed":{"gt":0}}}`
+// are given up. Roles, if not nil, are those of which a monitor's author must have one.
+func (s *Store) Outbox(ctx context.Context, dead bool, size int, roles []string) ([]Owed, error) {
+	count := "vigil_owed"
 	if dead {
-		query = `{"range":{"vigil_dead":{"gt":0}}}`
+		count = "vigil_dead"
 	}
+	filter := []any{map[string]any{"range": map[string]any{count: map[string]any{"gt": 0}}}}
+	if roles != nil {
+		filter = append(filter, map[string]any{"terms": map[string]any{"monitor_user.backend_roles.keyword": roles}})
+	}
+	query := map[string]any{"bool": map[string]any{"filter": filter}}
 	var out []Owed
 	seen := map[string]bool{}
-	err := s.scan(ctx, s.ix.all(), json.RawMessage(query), "id", func(doc cluster.Doc) error {
+	err := s.scan(ctx, s.ix.all(), query, "id", func(doc cluster.Doc) error {
 		a, err := s.readAlert(doc)
 		if err != nil {
 			return err

@@ -84,7 +84,7 @@ func TestDeadLetterIsSeenAndSentAgain(t *testing.T) {
 		}
 		box := func(dead bool) []Owed {
 			t.Helper()
-			out, err := r.store.Outbox(t.Context(), dead, 10)
+			out, err := r.store.Outbox(t.Context(), dead, 10, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,11 +1,13 @@
 package alerting
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"vigil/cluster"
@@ -158,16 +160,21 @@ func missingIndex(name string) error {
 	return &Error{Kind: MissingIndex, Reason: name}
 }
 
-const pageSize = 1000
+const (
+	pageSize = 1000
+	// maxPage is the largest page that a search may ask for.
+	maxPage = 10_000
+)
 
-// scan calls each for every document that a query finds, page by page in the order of a keyword field.
+// scan calls each for every document that a query finds, page by page in the order of a keyword field. Pages follow each other by
+// the field's value, so that there is no bound on how many there are; at most 10,000 may have the same one.
 func (s *Store) scan(ctx context.Context, indices []string, query any, order string, each func(cluster.Doc) error) error {
 	body := map[string]any{
 		"size": pageSize, "query": query, "sort": []any{map[string]any{order: map[string]any{"order": "asc", "unmapped_type": "keyword"}}},
 		"seq_no_primary_term": true, "version": true,
 	}
-	for from := 0; ; from += pageSize {
-		body["from"] = from
+	for size := pageSize; ; {
+		body["size"] = size
 		r, err := s.c.Search(ctx, indices, body)
 		if errors.Is(err, cluster.ErrNotFound) {
 			return nil
@@ -175,15 +182,36 @@ func (s *Store) scan(ctx context.Context, indices []string, query any, order str
 		if err != nil {
 			return fmt.Errorf("search %s: %w", indices[0], err)
 		}
-		for _, h := range r.Hits {
+		hits, done := r.Hits, len(r.Hits) < size
+		if !done {
+			hits = completeValues(hits)
+		}
+		for _, h := range hits {
 			if err := each(h.Doc); err != nil {
 				return err
 			}
 		}
-		if len(r.Hits) < pageSize {
+		switch {
+		case done:
 			return nil
+		case len(hits) > 0:
+			body["search_after"] = hits[len(hits)-1].Sort
+			size = pageSize
+		case size == maxPage:
+			return fmt.Errorf("search %s: more than %d documents have the same [%s]", indices[0], maxPage, order)
+		default:
+			size = maxPage
 		}
 	}
+}
+
+// completeValues leaves out the documents with the last value of a page: more of them may be on the next.
+func completeValues(hits []cluster.Hit) []cluster.Hit {
+	last := hits[len(hits)-1].Sort
+	for len(hits) > 0 && slices.EqualFunc(hits[len(hits)-1].Sort, last, func(x, y json.RawMessage) bool { return bytes.Equal(x, y) }) {
+		hits = hits[:len(hits)-1]
+	}
+	return hits
 }
 
 const (

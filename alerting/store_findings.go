@@ -101,6 +101,8 @@ type FindingQuery struct {
 	SortField, Order string
 	Missing          string // "_last", "_first" or empty
 	Size, From       int
+	// MonitorIDs, if not nil, are those of the monitors.
+	MonitorIDs []string
 }
 
 // Findings returns findings, and how many match in all.
@@ -108,6 +110,9 @@ func (s *Store) Findings(ctx context.Context, q FindingQuery) ([]Finding, int64,
 	filter := []any{map[string]any{"match_all": map[string]any{}}}
 	if q.ID != "" {
 		filter = []any{map[string]any{"term": map[string]any{"id": q.ID}}}
+	}
+	if q.MonitorIDs != nil {
+		filter = append(filter, map[string]any{"terms": map[string]any{"monitor_id": q.MonitorIDs}})
 	}
 	if q.SearchString != "" {
 		filter = append(filter, map[string]any{"query_string": map[string]any{

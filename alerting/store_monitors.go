@@ -241,3 +241,14 @@ func ReadMonitor(d cluster.Doc) (*Monitor, error) {
 	m.ID, m.Version = d.ID, versionOf(d)
 	return m, nil
 }
+
+// MonitorIDs returns the ids of the monitors whose authors have one of the backend roles.
+func (s *Store) MonitorIDs(ctx context.Context, roles []string) ([]string, error) {
+	ids := []string{}
+	query := map[string]any{"terms": map[string]any{"monitor.user.backend_roles.keyword": roles}}
+	err := s.scan(ctx, []string{s.ix.Config}, query, "monitor.name.keyword", func(d cluster.Doc) error {
+		ids = append(ids, d.ID)
+		return nil
+	})
+	return ids, err
+}

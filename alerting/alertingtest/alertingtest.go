@@ -224,6 +224,7 @@ func (s *Store) search(w http.ResponseWriter, patterns []string, body []byte) {
 		Size  *int             `json:"size"`
 		From  int              `json:"from"`
 		Sort  []map[string]any `json:"sort"`
+		After []any            `json:"search_after"`
 	}
 	if err := json.Unmarshal(body, &q); err != nil && len(body) > 0 {
 		fail(w, http.StatusBadRequest, "parsing_exception", err.Error())
@@ -266,6 +267,7 @@ func (s *Store) search(w http.ResponseWriter, patterns []string, body []byte) {
 		return cmp.Compare(a.d.seq, b.d.seq)
 	})
 	total := len(hits)
+	hits = slices.DeleteFunc(hits, func(h hit) bool { return q.After != nil && compare(sortValue(h, q.Sort), q.After[0]) <= 0 })
 	hits = hits[min(q.From, len(hits)):]
 	size := 10
 	if q.Size != nil {
@@ -274,14 +276,28 @@ func (s *Store) search(w http.ResponseWriter, patterns []string, body []byte) {
 	hits = hits[:min(size, len(hits))]
 	list := []any{}
 	for _, h := range hits {
-		list = append(list, map[string]any{
+		found := map[string]any{
 			"_index": h.index, "_id": h.id, "_score": 1.0, "_source": h.d.source, "_seq_no": h.d.seq, "_primary_term": 1, "_version": h.d.version,
-		})
+		}
+		if q.Sort != nil {
+			found["sort"] = []any{sortValue(h, q.Sort)}
+		}
+		list = append(list, found)
 	}
 	reply(w, http.StatusOK, map[string]any{
 		"took": 1, "timed_out": false, "_shards": map[string]int{"total": 1, "successful": 1, "skipped": 0, "failed": 0},
 		"hits": map[string]any{"total": map[string]any{"value": total, "relation": "eq"}, "max_score": 1.0, "hits": list},
 	})
+}
+
+// sortValue is a document's value of the first field by which hits are sorted.
+func sortValue(h hit, by []map[string]any) any {
+	for _, s := range by {
+		for field := range s {
+			return h.fields[strings.TrimSuffix(field, ".keyword")]
+		}
+	}
+	return nil
 }
 
 func flatten(at string, v any, into map[string]any) {

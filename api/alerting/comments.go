@@ -129,7 +129,7 @@ func (a *API) searchComments(ctx context.Context, r *request) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		if err := restrict(body, map[string]any{"terms": map[string]any{"entity_id": ids}}); err != nil {
+		if err := only(body, map[string]any{"terms": map[string]any{"entity_id": ids}}); err != nil {
 			return answer{}, err
 		}
 	}

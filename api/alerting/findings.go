@@ -21,7 +21,8 @@ type findingDocument struct {
 	Document string `json:"document,omitempty"`
 }
 
-// searchFindings lists findings with the documents that they are about, as far as the caller may see those.
+// searchFindings lists findings of monitors that the caller may use, with the documents that they are about, as far as the caller
+// may see those.
 func (a *API) searchFindings(ctx context.Context, r *request) (answer, error) {
 	q := core.FindingQuery{
 		ID: r.param("findingId", ""), SearchString: r.param("searchString", ""), SortField: r.param("sortString", "id"),
@@ -34,6 +35,15 @@ func (a *API) searchFindings(ctx context.Context, r *request) (answer, error) {
 	if !slices.Contains([]string{"asc", "desc"}, q.Order) {
 		return answer{}, exception(http.StatusBadRequest, "java.lang.IllegalArgumentException",
 			"No enum constant org.opensearch.search.sort.SortOrder."+q.Order)
+	}
+	roles, err := a.visible(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	if roles != nil {
+		if q.MonitorIDs, err = a.o.Store.MonitorIDs(ctx, roles); err != nil {
+			return answer{}, err
+		}
 	}
 	found, total, err := a.o.Store.Findings(ctx, q)
 	if err != nil {

@@ -32,7 +32,11 @@ func (a *API) getOutbox(ctx context.Context, r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	owed, err := a.o.Store.Outbox(ctx, state == "dead", size)
+	roles, err := a.visible(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	owed, err := a.o.Store.Outbox(ctx, state == "dead", size, roles)
 	if err != nil {
 		return answer{}, err
 	}
@@ -53,6 +57,9 @@ func (a *API) getOutbox(ctx context.Context, r *request) (answer, error) {
 
 // getReceipts lists the last messages of an alert that arrived.
 func (a *API) getReceipts(ctx context.Context, r *request) (answer, error) {
+	if err := a.mayUseAlert(ctx, r.call.Vars["alertID"]); err != nil {
+		return answer{}, err
+	}
 	receipts, err := a.o.Store.Receipts(ctx, r.call.Vars["alertID"])
 	if err != nil {
 		return answer{}, err
@@ -67,6 +74,9 @@ func (a *API) getReceipts(ctx context.Context, r *request) (answer, error) {
 
 // resend queues a message again.
 func (a *API) resend(ctx context.Context, r *request) (answer, error) {
+	if err := a.mayUseAlert(ctx, r.call.Vars["alertID"]); err != nil {
+		return answer{}, err
+	}
 	id := r.call.Vars["deliveryID"]
 	if err := a.o.Runner.Resend(ctx, r.call.Vars["alertID"], id); err != nil {
 		return answer{}, err

@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -50,6 +51,21 @@ func (a *API) mayUse(ctx context.Context, m *core.Monitor) error {
 	return forbidden("Do not have permissions to resource, " + resource + ", with id, " + m.ID)
 }
 
+// mayUseAlert is mayUse for the monitor or workflow that raised an alert. One that does not exist is for the caller to find out.
+func (a *API) mayUseAlert(ctx context.Context, id string) error {
+	if roles, err := a.visible(ctx); err != nil || roles == nil {
+		return err
+	}
+	alert, err := a.o.Store.CommentedAlert(ctx, id)
+	if err != nil {
+		if convert(err).Status == http.StatusNotFound {
+			return nil
+		}
+		return err
+	}
+	return a.mayUse(ctx, &core.Monitor{ID: cmp.Or(alert.MonitorID, alert.WorkflowID), User: alert.MonitorUser})
+}
+
 // mayUseStored is mayUse for a monitor that was not read yet. What does not exist is for the caller to find out.
 func (a *API) mayUseStored(ctx context.Context, id string) (*core.Monitor, error) {
 	return a.mayUseRead(ctx, id, a.o.Store.Monitor)
@@ -58,8 +74,7 @@ func (a *API) mayUseStored(ctx context.Context, id string) (*core.Monitor, error
 func (a *API) mayUseRead(
 	ctx context.Context, id string, read func(context.Context, string) (*core.Monitor, error),
 ) (*core.Monitor, error) {
-	roles, err := a.visible(ctx)
-	if err != nil || roles == nil {
+	if _, err := a.visible(ctx); err != nil {
 		return nil, err
 	}
 	m, err := read(ctx, id)

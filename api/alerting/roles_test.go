@@ -129,3 +129,66 @@ func TestWorkflowsAreSharedByBackendRole(t *testing.T) {
 	r.json("GET", workflows+"/"+id, "", 200)
 	r.json("DELETE", workflows+"/"+id, "", 200)
 }
+
+// TestWhatMonitorsLeaveIsSharedAsTheyAre asks for what became of messages and for findings.
+func TestWhatMonitorsLeaveIsSharedAsTheyAre(t *testing.T) {
+	r := newRig(t)
+	r.docs.Set("plugins.alerting.filter_by_backend_roles", "true")
+	as := func(name string, roles ...string) {
+		r.caller = core.User{Name: name, BackendRoles: roles, Roles: []string{"alerting_full_access"}}
+	}
+	as("ann", "ops")
+	r.json("POST", "/_plugins/_notifications/configs", `{"config_id":"chime-1","config":{"name":"c","config_type":"chime","chime":{"url":"http://192.0.2.1/fail"}}}`, 200)
+	id := r.json("POST", "/_plugins/_alerting/monitors", seed, 201)["_id"].(string)
+	r.json("POST", "/_plugins/_alerting/monitors/"+id+"/_execute", "", 200)
+	r.docs.Put(".opensearch-alerting-finding-history-2026.11.27-1", "f", `{"id":"f","monitor_id":"`+id+`","monitor_name":"m","index":"logs","related_doc_ids":["1"],"queries":[],"timestamp":1}`)
+	dead := r.json("GET", "/_vigil/alerting/outbox", "", 200)["deliveries"].([]any)
+	if len(dead) != 1 {
+		t.Fatalf("dead letters of the author: %v", dead)
+	}
+	d := dead[0].(map[string]any)
+	alert := "/_vigil/alerting/outbox/" + d["alert_id"].(string)
+	requests := []struct{ method, path, none string }{
+		{"GET", "/_vigil/alerting/outbox", `"deliveries":[]`},
+		{"GET", alert + "/receipts", ""},
+		{"GET", "/_plugins/_alerting/findings/_search", `"total_findings":0`},
+		{"POST", alert + "/" + d["delivery_id"].(string) + "/_resend", ""},
+	}
+	for _, tt := range requests {
+		as("eve", "dev")
+		w := r.do(tt.method, tt.path, "")
+		if tt.none == "" && w.Code != 403 || tt.none != "" && !strings.Contains(w.Body.String(), tt.none) {
+			t.Errorf("%s %s by a stranger: %d %s", tt.method, tt.path, w.Code, w.Body)
+		}
+		as("bob", "ops")
+		if w := r.do(tt.method, tt.path, ""); w.Code/100 != 2 || tt.none != "" && strings.Contains(w.Body.String(), tt.none) {
+			t.Errorf("%s %s by a colleague: %d %s", tt.method, tt.path, w.Code, w.Body)
+		}
+	}
+}
+
+// TestSearchesDoNotLookPastTheirQuery is about our own indices, in which there is more than a search for monitors, alerts or comments
+// may show: destinations, above all.
+func TestSearchesDoNotLookPastTheirQuery(t *testing.T) {
+	r := newRig(t)
+	r.docs.Set("plugins.alerting.comments_enabled", "true")
+	r.json("POST", "/_plugins/_alerting/monitors", seed, 201)
+	for _, body := range []string{
+		`{"aggs":{"a":{"global":{},"aggs":{"d":{"top_hits":{}}}}}}`,
+		`{"aggregations":{"a":{"terms":{"field":"x"},"aggs":{"b":{"\u0067lobal":{}}}}}}`,
+		`{"suggest":{"s":{"text":"x","term":{"field":"destination.name"}}}}`,
+		`{"pit":{"id":"x"}}`,
+		`{"query":{"terms":{"monitor.name":{"index":"secrets","id":"1","path":"word"}}}}`,
+		`{"query":{"bool":{"must":[{"more_like_this":{"like":[{"_index":"secrets","_id":"1"}]}}]}}}`,
+	} {
+		for _, path := range []string{"monitors/_search", "monitors/_search?index=.opendistro-alerting-alert*", "comments/_search"} {
+			if w := r.do("POST", "/_plugins/_alerting/"+path, body); w.Code != 400 {
+				t.Errorf("%s %s: %d %s", path, body, w.Code, w.Body)
+			}
+		}
+	}
+	const harmless = `{"query":{"match_all":{}},"aggs":{"index":{"terms":{"field":"monitor.type"}},"id":{"terms":{"field":"global"}}}}`
+	if w := r.do("POST", "/_plugins/_alerting/monitors/_search", harmless); w.Code != 200 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}

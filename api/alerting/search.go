@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strings"
 
 	core "vigil/alerting"
 	"vigil/rest"
@@ -126,7 +125,7 @@ func mustJSON(m map[string]json.RawMessage) json.RawMessage {
 	return b
 }
 
-// readSearch takes the body of a search, or the parameter source, and has it show versions.
+// readSearch takes the body of a search, or the parameter source, refuses what looks past the query, and has it show versions.
 func readSearch(r *request) (map[string]json.RawMessage, error) {
 	text := r.body
 	if len(text) == 0 {
@@ -140,7 +139,7 @@ func readSearch(r *request) (map[string]json.RawMessage, error) {
 		return nil, rest.Errorf(http.StatusBadRequest, "parsing_exception", "the body is not an object")
 	}
 	body["seq_no_primary_term"], body["version"] = json.RawMessage("true"), json.RawMessage("true")
-	return body, nil
+	return body, contained(body)
 }
 
 // searchBody has a search find monitors and workflows alone, and of those, or of alerts, what the roles may see.
@@ -158,7 +157,7 @@ func searchBody(r *request, monitors bool, roles []string) (json.RawMessage, err
 		for _, f := range fields {
 			oneOf = append(oneOf, map[string]any{"terms": map[string]any{f: roles}})
 		}
-		if err := restrict(body, map[string]any{"bool": map[string]any{"should": oneOf}}); err != nil {
+		if err := only(body, map[string]any{"bool": map[string]any{"should": oneOf}}); err != nil {
 			return nil, err
 		}
 	}
@@ -167,16 +166,6 @@ func searchBody(r *request, monitors bool, roles []string) (json.RawMessage, err
 	}
 	err = only(body, json.RawMessage(`{"bool":{"should":[{"exists":{"field":"monitor.type"}},{"exists":{"field":"workflow.type"}}]}}`))
 	return mustJSON(body), err
-}
-
-// restrict has a search find what another query does, and nothing else by any part of it.
-func restrict(body map[string]json.RawMessage, to any) error {
-	for _, hides := range []string{"suggest", "post_filter", "aggs", "aggregations"} {
-		if strings.Contains(string(body[hides]), `"global"`) || hides == "suggest" && body[hides] != nil {
-			return illegalArgument("[%s] could show monitors of others", hides)
-		}
-	}
-	return only(body, to)
 }
 
 // only has a search find what another query does, too.
