@@ -14,8 +14,10 @@ type Field struct {
 	Path string
 	// Exact is set if values are indexed as they are (keyword without normalizer), not cut into words.
 	Exact bool
+	// Text is set if values are compared as texts, also those that look like numbers.
+	Text bool
 	// Opaque is set if documents do not tell whether the field matches: analyzers other than the standard one, copy_to,
-	// runtime fields. Every document then matches.
+	// dates, runtime fields. Every document then matches.
 	Opaque bool
 }
 
@@ -129,7 +131,7 @@ func newEquals(f Field, values []any, words bool) predicate {
 		w := wantedValue(text, f.Exact)
 		switch {
 		case f.Exact:
-		case len(w.words) == 0:
+		case len(w.words) == 0, slices.ContainsFunc(w.words, isLong):
 			return present{f.Path}
 		case words:
 			for _, word := range w.words {
@@ -194,7 +196,7 @@ func (p containsText) matches(d *document) bool {
 func (p containsText) keys(costFunc) []string     { return present{p.path}.keys(nil) }
 func (p containsText) paths(to []string) []string { return append(to, p.path) }
 
-// between is a range of numbers, its bounds inclusive. Values that are not numbers match: they may be dates.
+// between is a range of numbers, its bounds inclusive. Values that are not JSON numbers match: they may be dates, or texts.
 type between struct {
 	path   string
 	lo, hi float64
@@ -203,7 +205,7 @@ type between struct {
 func (p between) matches(d *document) bool {
 	for _, v := range d.values[p.path] {
 		n, err := strconv.ParseFloat(v.text, 64)
-		if v.any || err != nil {
+		if v.any || v.quoted || err != nil {
 			return true
 		}
 		// Mappings may cut fractions off and round to float.

@@ -23,6 +23,8 @@ const (
 	maxDocument      = 1 << 20
 	maxDocumentDepth = 100
 	maxWords         = 10_000
+	// maxToken is the length in characters at which the standard analyzer cuts words.
+	maxToken = 255
 )
 
 // document is a document as predicates see it: the values at the paths that they ask for.
@@ -40,6 +42,8 @@ type docValue struct {
 	text string
 	// any is set if the value cannot be told: null, or an object.
 	any bool
+	// quoted is set if it is a JSON string.
+	quoted bool
 }
 
 func (d *document) has(path, key string) bool {
@@ -112,7 +116,7 @@ func (d *document) scalar(path string, v *fastjson.Value) {
 		value.any = true
 		d.add(path, nullKey)
 	case fastjson.TypeString:
-		value.text = string(v.GetStringBytes())
+		value.text, value.quoted = string(v.GetStringBytes()), true
 	default:
 		value.text = string(v.MarshalTo(nil))
 	}
@@ -127,15 +131,18 @@ func (d *document) textKeys(path, text string) {
 	for _, n := range numberKeys(text) {
 		d.add(path, n)
 	}
-	if text == "" {
+	if text == "" { // is false where the field is boolean
 		d.add(path, equalKey+"false")
+		d.add(path, wordKey+"false")
 	}
 	if looksLikeDate(text) {
 		d.add(path, dateKey)
 	}
-	if d.words += eachWord(text, func(w string) { d.add(path, wordKey+w) }); d.words > maxWords {
-		d.whole = false
-	}
+	d.words += eachWord(text, func(w string) {
+		d.add(path, wordKey+w)
+		d.whole = d.whole && !isLong(w)
+	})
+	d.whole = d.whole && d.words <= maxWords
 }
 
 // wantedValue returns how documents may hold a value that a query asks for.
@@ -194,6 +201,9 @@ func looksLikeDate(s string) bool {
 	}
 	return s[4] == '-' || s[4] == '/' || s[4] == '.'
 }
+
+// isLong reports whether a word may be cut where it is indexed.
+func isLong(word string) bool { return len(word) >= maxToken }
 
 func fold(s string) string { return strings.Map(unicode.ToLower, s) }
 

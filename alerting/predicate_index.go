@@ -19,14 +19,21 @@ type predicateIndex struct {
 	keyed map[string][]*filed
 	// free are the monitors without keys: any document of their indices may matter.
 	free []*filed
-	// byIndex remembers which of the free ones read an index.
-	byIndex map[string][]*filed
+	// byIndex remembers which of the free ones read an index of these names.
+	byIndex map[string]readers
 	wanted  map[string][]string
 	uses    map[string]int // by path
 	all     map[string]*filed
+	// met are the indices whose mappings the monitors' queries were read with.
+	met map[string]bool
 
 	docs    sync.Pool
 	parsers fastjson.ParserPool
+}
+
+type readers struct {
+	names []string
+	free  []*filed
 }
 
 // filed is a monitor in the index.
@@ -40,8 +47,8 @@ type filed struct {
 
 func newPredicateIndex(names func(string) []string) *predicateIndex {
 	x := &predicateIndex{
-		names: names, keyed: map[string][]*filed{}, byIndex: map[string][]*filed{}, wanted: map[string][]string{},
-		uses: map[string]int{}, all: map[string]*filed{},
+		names: names, keyed: map[string][]*filed{}, byIndex: map[string]readers{}, wanted: map[string][]string{},
+		uses: map[string]int{}, all: map[string]*filed{}, met: map[string]bool{},
 	}
 	x.docs.New = func() any {
 		return &document{values: map[string][]docValue{}, keys: map[string]struct{}{}, seen: map[*filed]struct{}{}}
@@ -201,15 +208,43 @@ func (x *predicateIndex) match(index string, source []byte) []string {
 	}
 	free, known := x.byIndex[index]
 	x.mu.RUnlock()
-	if !known {
-		free = x.remember(index)
+	if names := x.namesOf(index); !known || !slices.Equal(free.names, names) {
+		free = x.remember(index, names)
 	}
-	for _, f := range free {
+	for _, f := range free.free {
 		if f.pred.matches(d) {
 			out = append(out, f.id)
 		}
 	}
 	return out
+}
+
+// maxMet bounds how many indices are remembered.
+const maxMet = 10_000
+
+// meet reports whether an index is new, and remembers it.
+func (x *predicateIndex) meet(index string) bool {
+	x.mu.RLock()
+	known := x.met[index]
+	x.mu.RUnlock()
+	if known {
+		return false
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.met) >= maxMet {
+		clear(x.met)
+	}
+	known = x.met[index]
+	x.met[index] = true
+	return !known
+}
+
+// forget has an index be new again.
+func (x *predicateIndex) forget(index string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.met, index)
 }
 
 func (x *predicateIndex) readDocument(d *document, source []byte) bool {
@@ -224,20 +259,28 @@ func (x *predicateIndex) readDocument(d *document, source []byte) bool {
 }
 
 // remember finds out which free monitors read an index.
-func (x *predicateIndex) remember(index string) []*filed {
+func (x *predicateIndex) remember(index string, names []string) readers {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if len(x.byIndex) >= 1024 {
 		clear(x.byIndex)
 	}
-	free := []*filed{}
+	r := readers{names: names}
 	for _, f := range x.free {
 		if x.reads(f, index) {
-			free = append(free, f)
+			r.free = append(r.free, f)
 		}
 	}
-	x.byIndex[index] = free
-	return free
+	x.byIndex[index] = r
+	return r
+}
+
+// namesOf returns the aliases and data streams that an index belongs to.
+func (x *predicateIndex) namesOf(index string) []string {
+	if x.names == nil {
+		return nil
+	}
+	return x.names(index)
 }
 
 // over returns the ids of all monitors that read an index.
@@ -258,14 +301,7 @@ func (x *predicateIndex) reads(f *filed, index string) bool {
 	if len(f.patterns) == 0 || meansIndex(f.patterns, index) {
 		return true
 	}
-	if x.names != nil {
-		for _, name := range x.names(index) {
-			if meansIndex(f.patterns, name) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(x.namesOf(index), func(name string) bool { return meansIndex(f.patterns, name) })
 }
 
 func meansIndex(patterns []string, name string) bool {

@@ -12,12 +12,13 @@ import (
 // fieldsFunc resolves a field name of a query.
 type fieldsFunc func(name string) Field
 
-// harmless are members of a search body that do not make it see other documents than its query does.
+// harmless are members of a search body that do not make it see other documents than its query does. Scores are not: they depend on
+// documents that do not match.
 func harmless(name string) bool {
 	switch name {
 	case "size", "from", "query", "aggs", "aggregations", "sort", "_source", "track_total_hits", "fields", "docvalue_fields",
 		"stored_fields", "timeout", "version", "seq_no_primary_term", "highlight", "explain", "script_fields", "search_after",
-		"min_score", "terminate_after", "collapse", "track_scores", "profile", "post_filter":
+		"terminate_after", "collapse", "track_scores", "profile", "post_filter":
 		return true
 	}
 	return false
@@ -39,9 +40,9 @@ func newPredicate(body json.RawMessage, fields fieldsFunc) predicate {
 			return always{}
 		}
 	}
-	// A global aggregation looks past the query.
+	// Some aggregations look past the query.
 	for _, name := range []string{"aggs", "aggregations"} {
-		if hasGlobal(search[name], 0) {
+		if looksPast(search[name], 0) {
 			return always{}
 		}
 	}
@@ -52,17 +53,17 @@ func newPredicate(body json.RawMessage, fields fieldsFunc) predicate {
 	return queryParser{fields}.parse(q, 0)
 }
 
-func hasGlobal(v any, depth int) bool {
+func looksPast(v any, depth int) bool {
 	switch v := v.(type) {
 	case map[string]any:
 		for k, x := range v {
-			if k == "global" || depth > maxPredicateDepth || hasGlobal(x, depth+1) {
+			if k == "global" || strings.HasPrefix(k, "significant_t") || depth > maxPredicateDepth || looksPast(x, depth+1) {
 				return true
 			}
 		}
 	case []any:
 		for _, x := range v {
-			if depth > maxPredicateDepth || hasGlobal(x, depth+1) {
+			if depth > maxPredicateDepth || looksPast(x, depth+1) {
 				return true
 			}
 		}
@@ -291,9 +292,11 @@ func newRange(f Field, arg any) predicate {
 			out.hi = min(out.hi, n)
 		}
 	}
-	if !numbers {
+	if !numbers || f.Exact || f.Text {
 		return present{f.Path}
 	}
+	// Where documents hold floats, so are the bounds.
+	out.lo, out.hi = min(out.lo, float64(float32(out.lo))), max(out.hi, float64(float32(out.hi)))
 	return out
 }
 

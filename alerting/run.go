@@ -72,6 +72,9 @@ func NewRunner(o RunnerOptions) *Runner {
 // errReleased says that a monitor has become another process's to run.
 var errReleased = errors.New("the monitor is another member's now")
 
+// errStale says that a monitor is not what it was when its run was asked for.
+var errStale = errors.New("the monitor has changed")
+
 // released returns an error if a run that nobody asked for belongs to another process by now.
 func (r *Runner) released(e *Evaluation) error {
 	if r.o.Holds == nil || e.Cause == Manual || r.o.Holds(e.job()) {
@@ -90,6 +93,9 @@ type Request struct {
 	DryRun bool
 	// part is set if the monitor runs in a workflow.
 	part *part
+	// stale, if set, reports whether the monitor was changed or deleted since. It is asked when no other run is under way: whoever
+	// deletes a monitor and then ends its alerts finds all of them.
+	stale func() bool
 }
 
 // RunResult is what a run came to.
@@ -118,6 +124,9 @@ func (r *Runner) Run(ctx context.Context, q Request) (RunResult, error) {
 			return RunResult{}, err
 		}
 		defer unlock()
+	}
+	if q.stale != nil && q.stale() {
+		return RunResult{}, errStale
 	}
 	res, skipped, err := r.run(ctx, q)
 	if r.o.OnRun != nil && !q.DryRun {

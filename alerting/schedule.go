@@ -105,6 +105,14 @@ func (s Schedule) Next(enabled, t time.Time) time.Time {
 	return enabled.Add((t.Sub(enabled)/d + 1) * d)
 }
 
+// resync returns the slot to wait for now, where slot was chosen earlier: the clock may have been put back since.
+func (s Schedule) resync(enabled, slot, now time.Time) time.Time {
+	if next := s.Next(enabled, now); !next.IsZero() && next.Before(slot) {
+		return next
+	}
+	return slot
+}
+
 // Start returns where the period begins that ends at end.
 func (s Schedule) Start(end time.Time) time.Time {
 	if s.Cron != nil {

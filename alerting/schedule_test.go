@@ -141,3 +141,34 @@ func FuzzParseCron(f *testing.F) {
 		}
 	})
 }
+
+// TestClockThatIsPutBack waits for the slots of the new time, not for the one that was next by the old.
+func TestClockThatIsPutBack(t *testing.T) {
+	at := func(s string) time.Time {
+		u, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	daily, err := ParseCron("0 12 * * *", "UTC")
+	if err != nil {
+		t.Fatal(err)
+	}
+	enabled, slot := at("2026-01-01T00:00:00Z"), at("2026-03-02T12:00:00Z")
+	for _, tt := range []struct {
+		name     string
+		schedule Schedule
+		now      string
+		want     string
+	}{
+		{"as it was", Schedule{Period: &Period{12, "HOURS"}}, "2026-03-02T11:59:00Z", "2026-03-02T12:00:00Z"},
+		{"a day back", Schedule{Period: &Period{12, "HOURS"}}, "2026-03-01T11:59:00Z", "2026-03-01T12:00:00Z"},
+		{"cron, a day back", Schedule{Cron: daily}, "2026-03-01T11:59:00Z", "2026-03-01T12:00:00Z"},
+		{"the slot is due", Schedule{Cron: daily}, "2026-03-02T12:00:00Z", "2026-03-02T12:00:00Z"},
+	} {
+		if got := tt.schedule.resync(enabled, slot, at(tt.now)); !got.Equal(at(tt.want)) {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}

@@ -2,10 +2,8 @@ package alerting
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +14,10 @@ import (
 
 // nudgeInterval is the least time between two runs of a monitor that documents cause.
 const nudgeInterval = 100 * time.Millisecond
+
+// lookAtClock is how long a slot is waited for at once. A timer does not see that the clock was put forward or back, or that the machine
+// slept.
+const lookAtClock = time.Minute
 
 // SchedulerOptions configure a [Scheduler].
 type SchedulerOptions struct {
@@ -86,73 +88,6 @@ func NewScheduler(o SchedulerOptions) *Scheduler {
 	}
 	o.Store.changed = func(_ context.Context, id string, m *Monitor) { s.put(id, m, time.Now(), false) }
 	return s
-}
-
-// Document tells that a document of an index is found from now on as it is after, and not any more as it was before; nil if it
-// was, or is, not there. The monitors whose result that may change run at once. It does not wait, and keeps nothing of either.
-func (s *Scheduler) Document(index string, before, after json.RawMessage) {
-	s.Nudge(s.Match(index, before, after))
-}
-
-// Match returns the monitors whose result may change with a document, given in its forms before and after; nil ones do not count.
-func (s *Scheduler) Match(index string, forms ...json.RawMessage) (ids []string) {
-	for _, source := range forms {
-		if source == nil {
-			continue
-		}
-		for _, id := range s.index.match(index, source) {
-			if !slices.Contains(ids, id) { // one run sees all
-				ids = append(ids, id)
-			}
-		}
-	}
-	return ids
-}
-
-// Over returns the monitors that read an index.
-func (s *Scheduler) Over(index string) []string { return s.index.over(index) }
-
-// Nudge has monitors run at once, here or where they are held.
-func (s *Scheduler) Nudge(ids []string) {
-	if s.o.Members != nil {
-		var elsewhere []string
-		ids = slices.DeleteFunc(ids, func(id string) bool {
-			if s.o.Members.Holds(id) {
-				return false
-			}
-			elsewhere = append(elsewhere, id)
-			return true
-		})
-		s.o.Members.Note(elsewhere)
-	}
-	if len(ids) == 0 {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, id := range ids {
-		if e := s.entries[id]; e != nil {
-			e.poke()
-		}
-	}
-}
-
-func (e *entry) poke() {
-	select {
-	case e.nudge <- struct{}{}:
-	default: // a run is owed already
-	}
-}
-
-// noted has monitors run of which other members saw something, as far as they are ours.
-func (s *Scheduler) noted(ids []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id, e := range s.entries {
-		if (slices.Contains(ids, id) || slices.Contains(ids, everyMonitor)) && s.o.Members.Holds(id) {
-			e.poke()
-		}
-	}
 }
 
 // take finds the monitors that have become ours. Whoever had them may have missed a slot, or what documents changed, and may owe
@@ -300,6 +235,13 @@ func (s *Scheduler) sync(ctx context.Context, docs map[string]cluster.Doc) {
 	}
 	for _, id := range gone {
 		s.put(id, nil, now, false)
+		if !s.holds(id) {
+			continue
+		}
+		// Who deleted it ended its alerts, but for what a run of ours raised meanwhile.
+		if err := s.o.Runner.Retire(ctx, id); err != nil && ctx.Err() == nil {
+			s.o.Log.WarnContext(ctx, "cannot end the alerts of a deleted monitor", "monitor_id", id, "error", err)
+		}
 	}
 	if first {
 		s.retireOrphans(ctx, docs)
@@ -367,7 +309,7 @@ func (s *Scheduler) task(ctx context.Context, stop <-chan struct{}, e *entry, m 
 	for {
 		var due <-chan time.Time
 		if !slot.IsZero() {
-			due = time.After(time.Until(slot))
+			due = time.After(min(time.Until(slot), lookAtClock))
 		}
 		select {
 		case <-ctx.Done():
@@ -381,6 +323,10 @@ func (s *Scheduler) task(ctx context.Context, stop <-chan struct{}, e *entry, m 
 			}
 			return
 		case <-due:
+			if now := time.Now(); now.Before(slot) {
+				slot = m.Schedule.resync(m.EnabledTime, slot, now)
+				continue
+			}
 			s.run(ctx, m, Scheduled, slot)
 			slot = s.nextSlot(ctx, m, slot)
 		case <-e.taken:
@@ -436,9 +382,13 @@ func (s *Scheduler) run(ctx context.Context, m *Monitor, c Cause, slot time.Time
 		s.ran[m.ID] = time.Now()
 		s.mu.Unlock()
 	}
-	_, err := s.o.Runner.Run(ctx, Request{Monitor: m, Cause: c, PeriodEnd: slot})
+	_, err := s.o.Runner.Run(ctx, Request{
+		Monitor: m, Cause: c, PeriodEnd: slot, stale: func() bool { return s.enabled(m.ID) != m },
+	})
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
+	case errors.Is(err, errStale):
+		s.pokeSuccessor(m.ID) // what this run would have seen is for the monitor as it is now
 	case errors.Is(err, errReleased):
 		s.o.Log.InfoContext(ctx, "a run is left to another member", "monitor_id", m.ID, "cause", string(c))
 	default:

@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -410,4 +411,51 @@ func TestADocumentThatCameRightBeforeACrashRaisesAtTheNextStart(t *testing.T) {
 			t.Errorf("%d messages after another start, want still 1", got)
 		}
 	})
+}
+
+// TestARunThatComesTooLateRaisesNothing has a run wait for a worker while its monitor is deleted, or changed.
+func TestARunThatComesTooLateRaisesNothing(t *testing.T) {
+	for name, change := range map[string]func(*rig, *Monitor) error{
+		"deleted": func(r *rig, m *Monitor) error {
+			if _, err := r.store.DeleteMonitor(context.Background(), m.ID); err != nil {
+				return err
+			}
+			return r.runner.Retire(context.Background(), m.ID)
+		},
+		"without the trigger": func(r *rig, m *Monitor) error {
+			c := *m
+			c.Triggers = nil
+			stored, err := r.store.UpdateMonitor(context.Background(), m.ID, &c, nil)
+			if err != nil {
+				return err
+			}
+			return r.runner.Edited(context.Background(), stored)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.channel("chime-1")
+				defer r.start()()
+				m := r.monitor(nil)
+				pass(10 * time.Second)
+				r.set(2)
+				for range cap(r.sched.slots) {
+					r.sched.slots <- struct{}{}
+				}
+				r.sched.Document("security-auditlog-2026.11.21", nil, json.RawMessage(failedLogin))
+				synctest.Wait()
+				if err := change(r, m); err != nil {
+					t.Fatal(err)
+				}
+				for range cap(r.sched.slots) {
+					<-r.sched.slots
+				}
+				pass(3 * time.Minute)
+				if got := r.alerts(); len(got) > 0 || r.messages() > 0 {
+					t.Errorf("alerts %v, %d messages", got, r.messages())
+				}
+			})
+		})
+	}
 }

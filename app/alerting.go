@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +19,6 @@ import (
 	"vigil/authn"
 	"vigil/cluster"
 	"vigil/engine/aggs"
-	"vigil/engine/segment"
 	"vigil/gateway"
 	"vigil/notify"
 	"vigil/rest"
@@ -120,7 +118,7 @@ func (s *Server) onDelivery() func(context.Context, alerting.Delivery, notify.Ty
 	}
 }
 
-// userSearcher searches through the gateway with the rights that a user had when it stored the monitor: authorized and
+// userSearcher searches through the gateway with the roles that a user had when it stored the monitor: authorized and
 // audited like any other request of that user.
 type userSearcher struct{ s *Server }
 
@@ -136,7 +134,9 @@ func (u userSearcher) Read(ctx context.Context, as *alerting.User, path string, 
 func (u userSearcher) do(ctx context.Context, as *alerting.User, method, path string, query url.Values, body []byte) (json.RawMessage, error) {
 	p := &authn.Principal{Name: "plugin"}
 	if as != nil {
-		p = &authn.Principal{Name: as.Name, BackendRoles: as.BackendRoles, SecurityRoles: as.Roles}
+		// The backend roles say whom a monitor is shared with: those of its first author, or what an administrator wrote. They give
+		// its last editor nothing.
+		p = &authn.Principal{Name: as.Name, SecurityRoles: as.Roles, Settled: true}
 	}
 	resp, err := cluster.NewClient(u.s.gateway.As(p)).Do(ctx, method, path, query, body)
 	if err != nil {
@@ -165,57 +165,6 @@ func normalize(body json.RawMessage) (json.RawMessage, error) {
 		return nil, engineError(err)
 	}
 	return b, nil
-}
-
-// textFields of the audit index are cut into words; all other strings there are kept whole.
-var textFields = []string{"audit_request_body", "audit_compliance_diff_content", "audit_request_exception_stacktrace"}
-
-// fieldOf tells alerting what a name in a monitor's query means in the documents that it is shown.
-func (s *Server) fieldOf(indices []string, name string) alerting.Field {
-	if s.sharesStore() {
-		return s.futureField(indices, name) // the mappings of the cluster's own indices are not asked for
-	}
-	concrete, missing := s.engine.Resolve(indices)
-	var found *segment.Field
-	for _, index := range concrete {
-		f := s.engine.Field(index, name)
-		switch {
-		case f == nil:
-		case found == nil:
-			found = f
-		case found.Name != f.Name || found.Type != f.Type:
-			return alerting.Field{Path: name, Opaque: true}
-		}
-	}
-	if found == nil && (len(concrete) == 0 || len(missing) > 0) {
-		// The first event makes its index; what its fields will be is known.
-		return s.futureField(indices, name)
-	}
-	if found == nil {
-		return alerting.Field{Path: name, Opaque: true}
-	}
-	path := strings.TrimSuffix(found.Name, ".keyword")
-	exact := found.Type == segment.Keyword && found.Normalizer == ""
-	opaque := len(found.CopyTo) > 0 || found.Normalizer != "" || found.Type == segment.Nested || found.Type == segment.IP ||
-		found.Type == segment.Text && (found.Analyzer != "" && found.Analyzer != "standard" || found.SearchAnalyzer != "")
-	return alerting.Field{Path: path, Exact: exact, Opaque: opaque}
-}
-
-// futureField is fieldOf for indices that do not exist yet.
-func (s *Server) futureField(indices []string, name string) alerting.Field {
-	for _, i := range indices {
-		if !strings.HasPrefix(i, "security-auditlog-") {
-			return alerting.Field{Path: name, Opaque: true}
-		}
-	}
-	base, _ := strings.CutSuffix(name, ".keyword")
-	switch {
-	case base == "audit_utc_timestamp":
-		return alerting.Field{Path: "@timestamp"}
-	case !strings.HasPrefix(base, "audit_"), strings.Contains(base, "."):
-		return alerting.Field{Path: name, Opaque: true}
-	}
-	return alerting.Field{Path: base, Exact: base != name || !slices.Contains(textFields, base)}
 }
 
 // alertingMetrics counts runs and messages.

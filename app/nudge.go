@@ -1,7 +1,9 @@
 package app
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"log/slog"
 	"maps"
 	"slices"
@@ -139,4 +141,45 @@ func (s *Server) wrote(call *rest.Call, resolve func([]string) (concrete, missin
 	for _, index := range slices.Concat(concrete, missing) {
 		s.nudges.add(index, s.alerting.scheduler.Over(index))
 	}
+}
+
+// documentWritten hands every document that the engine holds now to alerting, which runs the monitors whose result may have
+// changed. Events of our own searches are left out: a monitor of the audit index would nudge itself for ever. Of the indices with a dot
+// only those of data streams are anybody's to monitor.
+func (s *Server) documentWritten(index, _ string, before, after json.RawMessage) {
+	if s.alerting == nil || isSystemIndex(index) {
+		return
+	}
+	if s.isAuditIndex(index) && isLocal(after) {
+		return
+	}
+	s.alerting.scheduler.Document(index, before, after)
+}
+
+// indexChanged has the monitors run that read an index before or after it was changed: it may have been opened, closed or deleted, or
+// got or lost a name.
+func (s *Server) indexChanged(index string, mapping bool) (after func()) {
+	if s.alerting == nil || isSystemIndex(index) {
+		return nil
+	}
+	sched := s.alerting.scheduler
+	if mapping {
+		return func() { sched.Changed(index) }
+	}
+	before := sched.Over(index)
+	return func() {
+		sched.Changed(index)
+		sched.Nudge(append(before, sched.Over(index)...))
+	}
+}
+
+// isLocal reports whether an event's request came from within. Nearly no event says so anywhere.
+func isLocal(event json.RawMessage) bool {
+	if !bytes.Contains(event, []byte(`"`+audit.OriginLocal+`"`)) {
+		return false
+	}
+	var e struct {
+		Origin string `json:"audit_request_origin"`
+	}
+	return json.Unmarshal(event, &e) == nil && e.Origin == string(audit.OriginLocal)
 }

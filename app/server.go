@@ -1,9 +1,7 @@
 package app
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -200,7 +197,7 @@ func (s *Server) tlsFailed(from net.Addr, cause error) {
 func (s *Server) openEngine(context.Context) error {
 	e, err := engine.Open(engine.Options{
 		Dir: s.cfg.EngineDir(), ClusterName: s.cfg.ClusterName, NodeName: s.nodeName(), Logger: s.log,
-		MaxBody: int64(s.cfg.HTTP.MaxContentLength), OnWrite: s.documentWritten, CheckSetting: alerting.CheckSetting, FS: s.seams.EngineFS,
+		MaxBody: int64(s.cfg.HTTP.MaxContentLength), OnWrite: s.documentWritten, OnChange: s.indexChanged, CheckSetting: alerting.CheckSetting, FS: s.seams.EngineFS,
 	})
 	if err != nil {
 		return err
@@ -278,30 +275,6 @@ func (s *Server) openGateway(context.Context) error {
 	}))
 	s.serving.Store(s.gateway)
 	return err
-}
-
-// documentWritten hands every document that the engine holds now to alerting, which runs the monitors whose result may have
-// changed. Events of our own searches are left out: a monitor of the audit index would nudge itself for ever. Of the indices with a dot
-// only those of data streams are anybody's to monitor.
-func (s *Server) documentWritten(index, _ string, before, after json.RawMessage) {
-	if s.alerting == nil || strings.HasPrefix(index, ".") && !strings.HasPrefix(index, ".ds-") {
-		return
-	}
-	if s.isAuditIndex(index) && isLocal(after) {
-		return
-	}
-	s.alerting.scheduler.Document(index, before, after)
-}
-
-// isLocal reports whether an event's request came from within. Nearly no event says so anywhere.
-func isLocal(event json.RawMessage) bool {
-	if !bytes.Contains(event, []byte(`"`+audit.OriginLocal+`"`)) {
-		return false
-	}
-	var e struct {
-		Origin string `json:"audit_request_origin"`
-	}
-	return json.Unmarshal(event, &e) == nil && e.Origin == string(audit.OriginLocal)
 }
 
 // logLimit is the configured limit of the log, or a tenth of its disk, at least 1 GiB.

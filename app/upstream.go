@@ -163,13 +163,15 @@ func (s *Server) inStore(index string) bool {
 			return true
 		}
 	}
-	for _, pattern := range systemIndices {
+	return isSystemIndex(index)
+}
+
+// isSystemIndex reports whether an index, or every index of that pattern, holds state of ours.
+func isSystemIndex(index string) bool {
+	return slices.ContainsFunc(systemIndices, func(pattern string) bool {
 		prefix, wild := strings.CutSuffix(pattern, "*")
-		if index == pattern || wild && strings.HasPrefix(index, prefix) {
-			return true
-		}
-	}
-	return false
+		return index == pattern || wild && strings.HasPrefix(index, prefix)
+	})
 }
 
 // asksStore reports whether expressions mean indices of the store alone. What the cluster knows under such a name is the

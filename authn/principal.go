@@ -20,7 +20,9 @@ type Principal struct {
 	BackendRoles []string
 	// SecurityRoles are roles that the identity source assigns directly (opendistro_security_roles of internal users).
 	SecurityRoles []string
-	Attributes    map[string]string
+	// Settled is set if SecurityRoles are all the roles there are: nothing more is mapped to the name, the backend roles or the address.
+	Settled    bool
+	Attributes map[string]string
 	// Method is how the caller proved who it is: "basic", "clientcert".
 	Method string
 	// Internal marks users of the internal user database.

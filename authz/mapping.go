@@ -18,6 +18,9 @@ func (e *Evaluator) Roles(who *authn.Principal, remote netip.Addr) []string {
 	}
 	var buf [16]string
 	names := append(buf[:0], who.SecurityRoles...)
+	if who.Settled {
+		return e.set(hashOrder(names)).names
+	}
 	names = append(names, e.mappings.users[who.Name]...)
 	for _, b := range who.BackendRoles {
 		names = append(names, e.mappings.backends[b]...)

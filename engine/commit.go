@@ -107,7 +107,41 @@ func (e *Engine) prepareChanges(changes []change) (*flush, error) {
 		return nil, tooLarge("metadata", len(entry))
 	}
 	e.next = next
-	return e.enqueue(entry, func() { e.state.Store(next) }, nil), nil
+	return e.enqueue(entry, func() { e.publishChanges(changes, next) }, nil), nil
+}
+
+// publishChanges makes the metadata visible and tells whose.
+func (e *Engine) publishChanges(changes []change, next *state) {
+	var after []func()
+	if e.opts.OnChange != nil {
+		before := e.state.Load()
+		for i := range changes {
+			if name := changes[i].index(before); name != "" {
+				after = append(after, e.opts.OnChange(name, changes[i].Mapping != nil))
+			}
+		}
+	}
+	e.state.Store(next)
+	for _, f := range after {
+		if f != nil {
+			f()
+		}
+	}
+}
+
+// index returns the name of the index that a change is about, "" if it is about none that is there or made by it.
+func (c *change) index(s *state) string {
+	uuid := c.Drop
+	switch {
+	case c.Put != nil:
+		return c.Put.Name
+	case c.Mapping != nil:
+		uuid = c.Mapping.UUID
+	}
+	if x := s.byUUID(uuid); uuid != "" && x != nil {
+		return x.Name
+	}
+	return ""
 }
 
 // change lets decide look at the prepared metadata and makes the changes it returns durable and visible. No changes: nothing

@@ -48,6 +48,9 @@ type Options struct {
 	// after: nil if there was none, or is none any more. It runs in the path of every write: it must not block and must not call
 	// the engine's handlers.
 	OnWrite func(index, id string, before, after json.RawMessage)
+	// OnChange is called before an index is made, changed or deleted becomes visible, and what it returns, if not nil, right after.
+	// Mapping is set if only the mapping changes. It runs where OnWrite does, under the same rules.
+	OnChange func(index string, mapping bool) (after func())
 	// CheckSetting judges a cluster setting that is not the engine's own; nil as value resets it. Mine is whether it is known to
 	// whoever is asked, idle why it has no effect, if it has none; the error is for what cannot be set. Nil keeps all without effect.
 	CheckSetting func(name string, value any) (mine bool, idle string, err error)
