@@ -128,6 +128,8 @@ func (b within) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			here := *call
 			here.Indices, here.Vars = names, maps.Clone(call.Vars)
 			here.Vars["index"] = strings.Join(names, ",")
+			hidden, _ := translated(call.Hidden)
+			here.Hidden = slices.Concat(call.Hidden, hidden)
 			r = r.WithContext(rest.NewContext(r.Context(), &here))
 		}
 	}

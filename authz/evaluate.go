@@ -37,8 +37,8 @@ type Decision struct {
 	Attempt bool
 	// Reason is what the client reads when refused.
 	Reason string
-	// Hide are the system indices among Resolved whose documents the caller, though allowed, must not see: a search finds
-	// nothing there, a get answers 404 (compat/ 05a-security-index-default, root-search and root-get).
+	// Hide are the system indices among Resolved, and patterns of such, whose documents the caller, though allowed, must not see: a
+	// search finds nothing there, a get answers 404 (compat/ 05a-security-index-default, root-search and root-get).
 	Hide []string
 }
 
@@ -108,7 +108,7 @@ func (e *Evaluator) Evaluate(who *authn.Principal, roles []string, r Request) De
 	if len(missing) > 0 {
 		return Decision{Missing: missing, Reason: Reason(missing, who)}
 	}
-	return Decision{Allowed: true, Hide: e.hidden(action, r.Resolved)}
+	return Decision{Allowed: true, Hide: e.hidden(action, &r)}
 }
 
 // meansNothing reports whether a request is about indices of which there is none: its patterns match nothing, and it makes
@@ -176,15 +176,28 @@ func (s *roleSet) permits(action rest.ActionName, names []string, r *Request, wh
 	return true
 }
 
-// hidden returns the system indices of a read.
-func (e *Evaluator) hidden(action rest.ActionName, resolved []string) []string {
+// hidden returns the system indices of a read, and the patterns of those that a pattern for dotted names may mean, too, once
+// somebody makes them: a remote cluster may know an index a moment before we do.
+func (e *Evaluator) hidden(action rest.ActionName, r *Request) []string {
 	if !strings.HasPrefix(string(action), "indices:data/read") {
 		return nil
 	}
 	var hide []string
-	for _, name := range resolved {
+	for _, name := range r.Resolved {
 		if e.system.match(name) {
 			hide = append(hide, name)
+		}
+	}
+	for _, expr := range r.Expressions {
+		head, _, wild := strings.Cut(expr, "*")
+		if !wild || !strings.HasPrefix(expr, ".") {
+			continue
+		}
+		for _, p := range e.systemPatterns {
+			own, _, _ := strings.Cut(p, "*")
+			if (strings.HasPrefix(own, head) || strings.HasPrefix(head, own)) && !slices.Contains(hide, p) {
+				hide = append(hide, p)
+			}
 		}
 	}
 	return hide

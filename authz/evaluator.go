@@ -41,7 +41,9 @@ type Evaluator struct {
 	mappings mappings
 	tenants  []string
 	system   patterns
-	guarded  patterns
+	// systemPatterns are the same as they were written.
+	systemPatterns []string
+	guarded        patterns
 	// guardedNames are names that no alias and no template may take.
 	guardedNames patterns
 	restAdmins   []string
@@ -70,6 +72,7 @@ func New(c Config) (*Evaluator, error) {
 		e.restAdmins = []string{"all_access", "security_rest_api_access", "security_manager"}
 	}
 	var err error
+	e.systemPatterns = c.SystemIndices
 	if e.system, err = compilePatterns(c.SystemIndices); err != nil {
 		return nil, fmt.Errorf("system indices: %w", err)
 	}

@@ -258,6 +258,13 @@ func (r *Remote) without(expressions, hide []string) []string {
 			list, wild = append(list, e), true
 			continue
 		}
+		name := e
+		if math, err := rest.ExpandDateMath(e, time.Now()); err == nil {
+			name = math
+		}
+		if slices.Contains(hide, name) {
+			continue // also if it was made a moment ago and is not known here yet
+		}
 		// A plain name may be an alias that means a hidden index among others.
 		means, _ := r.Resolve([]string{e})
 		left := slices.DeleteFunc(slices.Clone(means), func(n string) bool { return slices.Contains(hide, n) })

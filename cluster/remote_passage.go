@@ -93,6 +93,9 @@ func (x *passage) hide() error {
 		return noneLeft()
 	}
 	left := x.r.without(x.call.Indices, x.call.Hidden)
+	if len(left) == 0 && slices.Contains([]string{"search", "count"}, x.call.Route.Op) {
+		left = []string{nothing}
+	}
 	if len(left) == 0 {
 		return noneLeft()
 	}
@@ -110,6 +113,9 @@ func (x *passage) hide() error {
 	x.req = x.req.WithContext(rest.NewContext(x.req.Context(), &call))
 	return nil
 }
+
+// nothing is a pattern that no index matches: a search that must not see any finds nothing, as in the original.
+const nothing = ".vigil-nothing-*"
 
 // noneLeft refuses what has nothing to look at but what the caller must not see.
 func noneLeft() error {

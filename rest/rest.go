@@ -128,8 +128,8 @@ type Call struct {
 	// understands the expressions otherwise must ask for what lies beyond, see [Effects.Begin]. Nil means that nobody judged:
 	// a request of our own, or one whose parts are judged one by one.
 	Judged []string
-	// Hidden are the concrete indices whose documents the caller must not see although the request may run: a search
-	// finds nothing in them, a get answers that there is nothing.
+	// Hidden are the concrete indices, and patterns of some, whose documents the caller must not see although the request may run:
+	// a search finds nothing in them, a get answers that there is nothing.
 	Hidden []string
 	// Caller is the name of the user who asks, set by the gateway; empty for calls from within.
 	Caller string
