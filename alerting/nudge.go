@@ -61,8 +61,10 @@ func (s *Scheduler) Changed(index string) { s.index.forget(index) }
 // Over returns the monitors that read an index.
 func (s *Scheduler) Over(index string) []string { return s.index.over(index) }
 
-// Nudge has monitors run at once, here or where they are held.
+// Nudge has monitors run at once, here or where they are held: once, also those that are named twice.
 func (s *Scheduler) Nudge(ids []string) {
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
 	if s.o.Members != nil {
 		var elsewhere []string
 		ids = slices.DeleteFunc(ids, func(id string) bool {

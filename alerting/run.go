@@ -128,6 +128,11 @@ func (r *Runner) Run(ctx context.Context, q Request) (RunResult, error) {
 	if q.stale != nil && q.stale() {
 		return RunResult{}, errStale
 	}
+	if q.Cause == Manual && q.Monitor.ID != "" && q.part == nil && !q.DryRun {
+		if err := r.o.Store.has(ctx, q.Monitor.ID); err != nil {
+			return RunResult{}, err
+		}
+	}
 	res, skipped, err := r.run(ctx, q)
 	if r.o.OnRun != nil && !q.DryRun {
 		r.o.OnRun(q.Cause, outcome(res, skipped, err), time.Since(start))

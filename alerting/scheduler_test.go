@@ -459,3 +459,19 @@ func TestARunThatComesTooLateRaisesNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestAMonitorThatIsExecutedWhileItIsDeletedRaisesNothing has somebody read the monitor, and run it when it is gone.
+func TestAMonitorThatIsExecutedWhileItIsDeletedRaisesNothing(t *testing.T) {
+	r := newRig(t)
+	r.set(2)
+	m := r.monitor(nil)
+	if _, err := r.store.DeleteMonitor(t.Context(), m.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.runner.Run(t.Context(), Request{Monitor: m, Cause: Manual}); !isNotFound(err) {
+		t.Errorf("got %v", err)
+	}
+	if got := r.alerts(); len(got) > 0 {
+		t.Errorf("alerts %v", got)
+	}
+}

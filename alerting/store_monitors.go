@@ -252,3 +252,15 @@ func (s *Store) MonitorIDs(ctx context.Context, roles []string) ([]string, error
 	})
 	return ids, err
 }
+
+// has returns an *[Error] if a monitor or workflow is not stored, or not any more.
+func (s *Store) has(ctx context.Context, id string) error {
+	_, err := s.c.Get(ctx, s.ix.Config, id)
+	if errors.Is(err, cluster.ErrNotFound) {
+		return errorf(NotFound, "Can't find monitor with id: %s", id)
+	}
+	if err != nil {
+		return fmt.Errorf("get monitor %s: %w", id, err)
+	}
+	return nil
+}

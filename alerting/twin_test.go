@@ -170,7 +170,37 @@ func (w world) monitor(i int) *Monitor {
 			ID: fmt.Sprintf("t%d", j), Name: fmt.Sprintf("t%d", j), Severity: "1", Condition: Script{Source: w.condition(), Lang: "painless"},
 		})
 	}
+	switch w.IntN(5) {
+	case 0:
+		w.byBucket(m)
+	case 1:
+		w.byDocument(m)
+	}
 	return m
+}
+
+// byBucket has a monitor judge the values of a field.
+func (w world) byBucket(m *Monitor) {
+	m.Type = BucketLevel
+	m.Inputs[0].Search.Query = json.RawMessage(`{"size":0,"query":` + w.query(0) + `,"aggs":{"cats":{"composite":{"sources":[{"cat":{"terms":{"field":"cat.keyword"}}}]}}}}`)
+	for i := range m.Triggers {
+		m.Triggers[i].Condition.Source = w.pick("params.n >= 1", "params.n > 1", "params.n == 2")
+		m.Triggers[i].Bucket = &BucketCondition{
+			Parent: "cats", Paths: json.RawMessage(`{"n":"_count"}`), GapPolicy: gapSkip, paths: map[string]string{"n": "_count"},
+		}
+	}
+}
+
+// byDocument has a monitor look at each document once.
+func (w world) byDocument(m *Monitor) {
+	m.Type = DocLevel
+	m.Inputs = []Input{{Doc: &DocInput{Indices: []string{w.pick("logs-a", "logs-*")}, Queries: []DocQuery{
+		{ID: "q1", Name: "q1", Query: w.pick("cat:alpha", "n:>1", "user.name:beta", "*:*"), Tags: []string{}},
+		{ID: "q2", Name: "q2", Query: w.pick("deep.er:gamma", "n:<3", "cat:(alpha AND beta)"), Tags: []string{}},
+	}}}}
+	for i := range m.Triggers {
+		m.Triggers[i].Condition.Source = w.pick("query[name=q1]", "query[name=q1] && query[name=q2]", "query[name=q1] || query[name=q2]", "!query[name=q2]")
+	}
 }
 
 // TestAlertsAreThoseOfATwin writes, changes and deletes random documents, one every 100 ms, and compares the alerts of random monitors
@@ -184,11 +214,21 @@ func TestAlertsAreThoseOfATwin(t *testing.T) {
 
 func compareTwins(t *testing.T, w world, steps int) {
 	var nudged *side
-	e, err := engine.Open(engine.Options{Dir: t.TempDir(), MinFree: -1, OnWrite: func(index, _ string, before, after json.RawMessage) {
-		if !strings.HasPrefix(index, ".") {
-			nudged.sched.Document(index, before, after)
-		}
-	}})
+	e, err := engine.Open(engine.Options{
+		Dir: t.TempDir(), MinFree: -1,
+		OnWrite: func(index, _ string, before, after json.RawMessage) {
+			if !strings.HasPrefix(index, ".") {
+				nudged.sched.Document(index, before, after)
+			}
+		},
+		OnChange: func(index string, mapping bool) func() {
+			if strings.HasPrefix(index, ".") || mapping {
+				return nil
+			}
+			over := nudged.sched.Over(index)
+			return func() { nudged.sched.Nudge(append(over, nudged.sched.Over(index)...)) }
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +243,7 @@ func compareTwins(t *testing.T, w world, steps int) {
 	nudged.sched.o.Names = e.Aliases
 	nudged.sched.index.names = e.Aliases
 	for _, index := range []string{"logs-a", "logs-b"} {
-		if err := docs.EnsureIndex(t.Context(), index, json.RawMessage(`{"aliases":{"both":{}}}`)); err != nil {
+		if err := docs.EnsureIndex(t.Context(), index, json.RawMessage(withAlias)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -213,10 +253,7 @@ func compareTwins(t *testing.T, w world, steps int) {
 	for i := range 10 {
 		m := w.monitor(i)
 		for _, s := range []*side{nudged, twin} {
-			stored, err := s.store.CreateMonitor(t.Context(), m)
-			if err != nil {
-				t.Fatal(err)
-			}
+			stored := s.add(t, m)
 			if s == twin {
 				twins = append(twins, stored)
 			}
@@ -253,12 +290,31 @@ func compareTwins(t *testing.T, w world, steps int) {
 		}
 		if diff := cmp.Diff(twin.raised(t), nudged.raised(t)); diff != "" {
 			for _, m := range twins {
-				t.Logf("%s over %s: %s", m.Name, m.Inputs[0].Search.Indices, m.Inputs[0].Search.Query)
+				t.Logf("%s: %s", m.Name, m.JSON(ViewClient))
 			}
 			t.Fatalf("after step %d (-twin +nudged):\n%s\nsteps:\n%s", step, diff, strings.Join(log[max(0, len(log)-10):], "\n"))
 		}
 		pass(100 * time.Millisecond)
 	}
+}
+
+const withAlias = `{"aliases":{"both":{}}}`
+
+// add stores a monitor that looks at what comes from now on.
+func (s *side) add(t *testing.T, m *Monitor) *Monitor {
+	t.Helper()
+	marks, err := s.runner.Bookmarks(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := s.store.CreateMonitor(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.store.KeepBookmarks(t.Context(), stored, marks); err != nil {
+		t.Fatal(err)
+	}
+	return stored
 }
 
 func sameName(t *testing.T, s *side, name string) string {
@@ -280,17 +336,26 @@ func sameName(t *testing.T, s *side, name string) string {
 	return r.Hits.Hits[0].ID
 }
 
-// change writes or deletes one of a few documents and says what it did.
+// change writes or deletes one of a few documents, rarely a whole index, and says what it did.
 func (w world) change(t *testing.T, docs *cluster.Client) string {
 	t.Helper()
 	index, id := w.pick("logs-a", "logs-b"), strconv.Itoa(w.IntN(8))
 	var err error
 	did := ""
-	switch w.IntN(5) {
-	case 0:
+	switch n := w.IntN(40); {
+	case n == 39:
+		_, err = docs.Do(t.Context(), "DELETE", "/"+index, nil, nil)
+		did = "DELETE " + index
+	case n == 38:
+		_, err = docs.Do(t.Context(), "PUT", "/"+index, nil, []byte(w.pick(withAlias, "{}")))
+		did = "PUT " + index
+	case n == 37:
+		_, err = docs.Do(t.Context(), w.pick("PUT", "DELETE"), "/"+index+"/_alias/both", nil, nil)
+		did = "alias of " + index
+	case n < 8:
 		_, err = docs.Delete(t.Context(), index, id, cluster.IndexOptions{Refresh: "true"})
 		did = "DELETE " + index + "/" + id
-	case 1:
+	case n < 16:
 		body := json.RawMessage(`{"doc":` + string(w.document()) + `,"doc_as_upsert":true}`)
 		_, err = docs.Update(t.Context(), index, id, body, cluster.IndexOptions{Refresh: "true"})
 		did = "UPDATE " + index + "/" + id + " " + string(body)

@@ -129,12 +129,12 @@ func (e *Engine) publishChanges(changes []change, next *state) {
 	}
 }
 
-// index returns the name of the index that a change is about, "" if it is about none that is there or made by it.
+// index returns the name of the index that a change is about, "" if it is about none that is there.
 func (c *change) index(s *state) string {
 	uuid := c.Drop
 	switch {
 	case c.Put != nil:
-		return c.Put.Name
+		uuid = c.Put.UUID
 	case c.Mapping != nil:
 		uuid = c.Mapping.UUID
 	}

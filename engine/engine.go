@@ -48,7 +48,7 @@ type Options struct {
 	// after: nil if there was none, or is none any more. It runs in the path of every write: it must not block and must not call
 	// the engine's handlers.
 	OnWrite func(index, id string, before, after json.RawMessage)
-	// OnChange is called before an index is made, changed or deleted becomes visible, and what it returns, if not nil, right after.
+	// OnChange is called before a change of an index or its deletion becomes visible, and what it returns, if not nil, right after.
 	// Mapping is set if only the mapping changes. It runs where OnWrite does, under the same rules.
 	OnChange func(index string, mapping bool) (after func())
 	// CheckSetting judges a cluster setting that is not the engine's own; nil as value resets it. Mine is whether it is known to
