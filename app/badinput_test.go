@@ -211,6 +211,10 @@ func TestHeaderBombsAndSlowClientsAreCutOff(t *testing.T) {
 		if resp.Body.Close(); resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 			t.Errorf("answered %s, want 431", resp.Status)
 		}
+		e := one(t, s.Events(1, `{"term":{"audit_category":"SSL_EXCEPTION"}}`), "SSL_EXCEPTION")
+		if !strings.Contains(e.Text("audit_request_exception_stacktrace"), "HTTP header is larger than 8192 bytes.") {
+			t.Errorf("recorded as %v", e)
+		}
 	})
 	slow := func(t *testing.T, text string) {
 		t.Helper()

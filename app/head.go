@@ -15,7 +15,7 @@ import (
 // head follows the heads of the requests of an HTTP/1 connection and knows where each ends and the next begins. It believes
 // of the framing what net/http does; where that gives up, it looks no further.
 type head struct {
-	limit int // of a line, in bytes
+	limit int // of a line and of a head, in bytes
 
 	state    state
 	left     uint64 // bytes of the body or chunk
@@ -25,8 +25,9 @@ type head struct {
 	version10 bool
 	chunked   bool
 	length    uint64
-	seen      gateway.Wire
-	last      []string // the names of the request before: a client writes them all alike
+	fields
+	seen gateway.Wire
+	last []string // the names of the request before: a client writes them all alike
 
 	instead []byte // what net/http shall read in place of a faulty line
 }
@@ -41,7 +42,7 @@ const (
 	inChunk
 	inChunkEnd
 	inTrailer
-	blind // net/http will refuse what came, so what follows does not matter
+	blind // net/http will refuse the body, so what follows does not matter
 	ended // nothing more is read
 )
 
@@ -65,7 +66,11 @@ func (h *head) look(b []byte, push func(gateway.Wire)) (whole, rest []byte) {
 		if nl < 0 {
 			end = len(b)
 		}
-		if end-i > h.limit {
+		size := end - i
+		if h.state == inHeader {
+			size += h.total
+		}
+		if size > h.limit {
 			h.tooLong(push)
 			continue
 		}
@@ -107,8 +112,17 @@ func (h *head) line(line []byte, push func(gateway.Wire)) {
 	case inLine:
 		h.request(line, text, push)
 	case inHeader:
+		wrong := ""
+		if h.total += len(line); len(text) > 0 {
+			wrong = h.header(text)
+		} else if !h.host && !h.version10 {
+			wrong = "missing Host header"
+		}
+		if wrong != "" {
+			h.refuseHead(gateway.FaultHead, wrong, push)
+			return
+		}
 		if len(text) > 0 {
-			h.header(text)
 			return
 		}
 		push(h.seen)
@@ -146,7 +160,7 @@ func (h *head) line(line []byte, push func(gateway.Wire)) {
 
 // request looks at a request's first line. A version that is not spoken is written over.
 func (h *head) request(line, text []byte, push func(gateway.Wire)) {
-	h.state, h.chunked, h.length = inHeader, false, 0
+	h.state, h.chunked, h.length, h.fields = inHeader, false, 0, fields{total: len(line)}
 	method, rest, _ := bytes.Cut(text, []byte(" "))
 	target, version, ok := bytes.Cut(rest, []byte(" "))
 	switch {
@@ -176,36 +190,18 @@ func (h *head) refuse(f gateway.Fault, cause string, push func(gateway.Wire)) {
 	h.state = ended
 }
 
-// tooLong gives up on a line that has no end within the limit. Of a header net/http says that it is too large.
+// tooLong gives up on a line, or a head, that has no end within the limit.
 func (h *head) tooLong(push func(gateway.Wire)) {
 	h.searched = 0
 	if h.state == inLine {
 		h.refuse(gateway.FaultLine, fmt.Sprintf("An HTTP line is larger than %d bytes.", h.limit), push)
 		return
 	}
+	if h.state == inHeader {
+		h.headTooLong(push)
+		return
+	}
 	h.state = blind
-}
-
-// header looks at a header's line: how its name is written, and whether it frames the body.
-func (h *head) header(line []byte) {
-	name, value, ok := bytes.Cut(line, []byte(":"))
-	if !ok || line[0] == ' ' || line[0] == '\t' {
-		return // the rest of the line before, or what net/http refuses
-	}
-	switch {
-	case len(name) == len("Content-Length") && strings.EqualFold(string(name), "Content-Length"):
-		n, err := strconv.ParseUint(string(bytes.TrimSpace(value)), 10, 63)
-		if err != nil {
-			h.state = blind
-			return
-		}
-		h.length = n
-	case len(name) == len("Transfer-Encoding") && strings.EqualFold(string(name), "Transfer-Encoding"):
-		h.chunked = !h.version10
-	}
-	if !isCanonical(name) {
-		h.name(name)
-	}
 }
 
 // name keeps a name as it is written, in the memory of the request before if that has it at the same place.
@@ -240,8 +236,7 @@ func isVersion(v []byte) bool {
 // isToken reports whether a word may be a method.
 func isToken(word []byte) bool {
 	for _, c := range word {
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		if !letter && (c < '0' || c > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+		if !isLetterOrDigit(c) && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
 			return false
 		}
 	}

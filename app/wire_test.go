@@ -45,17 +45,15 @@ func TestHeads(t *testing.T) {
 	}{
 		"plain":            {get + get, "", []gateway.Wire{{}, {}}},
 		"names":            {"GET / HTTP/1.1\r\nHOST: a\r\nx-A: 1\r\nX-B: 2\r\nx-a: 3\r\n\r\n", "", []gateway.Wire{{Names: []string{"HOST", "x-A", "x-a"}}}},
-		"names alike":      {"GET / HTTP/1.1\r\nx: 1\r\ny: 1\r\n\r\nGET / HTTP/1.1\r\nx: 2\r\nz: 1\r\n\r\nGET / HTTP/1.1\r\nx: 2\r\n\r\n", "", []gateway.Wire{{Names: []string{"x", "y"}}, {Names: []string{"x", "z"}}, {Names: []string{"x"}}}},
-		"folded":           {"GET / HTTP/1.1\r\nA: 1\r\n b: 2\r\n\tc: 3\r\n\r\n" + get, "", []gateway.Wire{{}, {}}},
+		"names alike":      {"GET / HTTP/1.1\r\nHost: a\r\nx: 1\r\ny: 1\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nx: 2\r\nz: 1\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nx: 2\r\n\r\n", "", []gateway.Wire{{Names: []string{"x", "y"}}, {Names: []string{"x", "z"}}, {Names: []string{"x"}}}},
+		"folded":           {"GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\n b: 2\r\n\tc: 3\r\n\r\n" + get, "", []gateway.Wire{{}, {}}},
 		"empty lines":      {"\r\n\n\r\n" + get, get, []gateway.Wire{{}}},
-		"body":             {"POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\n\r\n\r\nx" + get, "", []gateway.Wire{{Names: []string{"content-length"}}, {}}},
-		"chunks":           {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\n\r\nx\r\na\r\n0123456789\r\n0\r\nt: 1\r\n\r\n" + get, "", []gateway.Wire{{}, {}}},
+		"body":             {"POST / HTTP/1.1\r\nHost: a\r\ncontent-length: 5\r\n\r\n\r\n\r\nx" + get, "", []gateway.Wire{{Names: []string{"content-length"}}, {}}},
+		"chunks":           {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\n\r\nx\r\na\r\n0123456789\r\n0\r\nt: 1\r\n\r\n" + get, "", []gateway.Wire{{}, {}}},
 		"chunks, 1.0":      {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\nx" + get, "", []gateway.Wire{{}, {}}},
-		"chunked and long": {"POST / HTTP/1.1\r\nContent-Length: 90\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + get, "", []gateway.Wire{{}, {}}},
-		"bad length":       {"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\nnonsense\r\n", "", nil},
-		"bad chunk":        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nnonsense\r\n", "", []gateway.Wire{{}}},
-		"bad chunk end":    {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxy\r\nnonsense\r\n", "", []gateway.Wire{{}}},
-		"long header":      {"GET / HTTP/1.1\r\nA: " + strings.Repeat("a", 200) + "\r\n\r\n", "", nil},
+		"chunked and long": {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 90\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + get, "", []gateway.Wire{{}, {}}},
+		"bad chunk":        {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nnonsense\r\n", "", []gateway.Wire{{}}},
+		"bad chunk end":    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxy\r\nnonsense\r\n", "", []gateway.Wire{{}}},
 		"garbage":          {"nonsense\r\n\r\n" + get, standsIn, []gateway.Wire{{Fault: gateway.FaultLine, Cause: "invalid request line"}}},
 		"garbage later":    {get + "nonsense\r\n\r\n" + get, get + standsIn, []gateway.Wire{{}, {Fault: gateway.FaultLine, Cause: "invalid request line"}}},
 		"no version":       {"GET /\r\n\r\n", standsIn, []gateway.Wire{{Fault: gateway.FaultLine, Cause: "invalid request line"}}},
@@ -64,7 +62,7 @@ func TestHeads(t *testing.T) {
 		"long line":        {"GET /" + strings.Repeat("a", 200) + " HTTP/1.1\r\n\r\n", standsIn, []gateway.Wire{{Fault: gateway.FaultLine, Cause: "An HTTP line is larger than 150 bytes."}}},
 		"bad escape":       {"GET /%zz HTTP/1.1\r\n\r\n", standsIn, []gateway.Wire{{Fault: gateway.FaultURI, Cause: `invalid URL escape "%zz"`}}},
 		"cut escape":       {"GET /a%a HTTP/1.1\r\n\r\n", standsIn, []gateway.Wire{{Fault: gateway.FaultURI, Cause: `invalid URL escape "%a"`}}},
-		"escape in query":  {"GET /a?b=%zz HTTP/1.1\r\n\r\n", "", []gateway.Wire{{}}},
+		"escape in query":  {"GET /a?b=%zz HTTP/1.1\r\nHost: a\r\n\r\n", "", []gateway.Wire{{}}},
 		"control":          {"GET /a\x01 HTTP/1.1\r\n\r\n", standsIn, []gateway.Wire{{Fault: gateway.FaultURI, Cause: "net/url: invalid control character in URL"}}},
 		"absolute":         {"GET http://a/b HTTP/1.1\r\nHost: a\r\n\r\n", "", []gateway.Wire{{}}},
 		"asterisk":         {"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "", []gateway.Wire{{}}},
@@ -89,10 +87,70 @@ func TestHeads(t *testing.T) {
 	}
 }
 
+// TestFaultyHeads has heads that net/http refuses by itself, or takes otherwise than they look. The handler is told of each,
+// nothing behind it is read, and net/http takes what stands in its place.
+func TestFaultyHeads(t *testing.T) {
+	const host = "Host: a\r\n"
+	for name, c := range map[string]struct{ head, cause string }{
+		"no host":           {"", "missing Host header"},
+		"two hosts":         {host + "host: a\r\n", "more than one Host header"},
+		"host":              {"Host: a/b\r\n", "malformed Host header"},
+		"folded host":       {host + " b\r\n", "a header line begins with white space"},
+		"folded first":      {" a: b\r\n" + host, "a header line begins with white space"},
+		"no colon":          {host + "abc\r\n", "invalid header name"},
+		"no name":           {host + ": a\r\n", "invalid header name"},
+		"space in name":     {host + "a b: c\r\n", "invalid header name"},
+		"space before":      {host + "Content-Length : 1\r\n", "invalid header name"},
+		"carriage return":   {host + "a: b\rc\r\n", "invalid header value"},
+		"control":           {host + "a: \x01\r\n", "invalid header value"},
+		"folded control":    {host + "a: b\r\n c\x00\r\n", "invalid header value"},
+		"length":            {host + "Content-Length: x\r\n", "invalid Content-Length header"},
+		"signed length":     {host + "Content-Length: +1\r\n", "invalid Content-Length header"},
+		"folded length":     {host + "Content-Length:\r\n 1\r\n", "invalid Content-Length header"},
+		"continued length":  {host + "Content-Length: 1\r\n 0\r\n", "a header line begins with white space"},
+		"two lengths":       {host + "Content-Length: 1\r\nContent-Length: 2\r\n", "more than one Content-Length header"},
+		"lengths written":   {host + "Content-Length: 1\r\nContent-Length: 01\r\n", "more than one Content-Length header"},
+		"coding":            {host + "Transfer-Encoding: gzip, chunked\r\n", "unsupported Transfer-Encoding header"},
+		"two codings":       {host + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "unsupported Transfer-Encoding header"},
+		"folded coding":     {host + "Transfer-Encoding:\r\n chunked\r\n", "unsupported Transfer-Encoding header"},
+		"long line":         {host + "a: " + strings.Repeat("a", 5000) + "\r\n", "HTTP header is larger than 4096 bytes."},
+		"many lines":        {host + strings.Repeat("a: b\r\n", 1000), "HTTP header is larger than 4096 bytes."},
+		"long without ends": {host + "a: " + strings.Repeat("a", 100_000), "HTTP header is larger than 4096 bytes."},
+	} {
+		sent := "GET /p HTTP/1.1\r\n" + c.head + "\r\nGET /behind HTTP/1.1\r\nHost: a\r\n\r\n"
+		fault := gateway.FaultHead
+		if strings.Contains(c.cause, "larger") {
+			fault = gateway.FaultHeadTooLong
+		}
+		for _, piece := range []int{1, 5, 1 << 20} {
+			read, got := seen(t, sent, piece, 4096)
+			if len(got) != 1 || got[0].Fault != fault || got[0].Cause != c.cause {
+				t.Errorf("%s, in pieces of %d: got %+v, want one head: %s", name, piece, got, c.cause)
+			}
+			r := bufio.NewReader(strings.NewReader(read))
+			req, err := http.ReadRequest(r)
+			if err != nil || req.URL.Path != "/p" || !req.Close {
+				t.Errorf("%s, in pieces of %d: net/http reads %v %+v of %q", name, piece, err, req, read)
+			}
+			if req != nil && req.ContentLength == 0 && r.Buffered() > 0 {
+				t.Errorf("%s, in pieces of %d: net/http reads on in %q", name, piece, read)
+			}
+		}
+	}
+}
+
+// Lengths that are said twice alike, and values that go on, are taken.
+func TestHeadsThatAreTakenAsTheyAre(t *testing.T) {
+	sent := "POST / HTTP/1.1\r\nHost:\r\nContent-Length: 1\r\nA:\r\n b\r\nContent-Length: 1\r\n\r\nxPOST / HTTP/1.0\r\nTransfer-Encoding: gzip\r\n\r\n"
+	if read, got := seen(t, sent, 3, 4096); read != sent || len(got) != 2 || got[0].Fault+got[1].Fault != gateway.FaultNone {
+		t.Errorf("net/http reads %q, seen is %+v", read, got)
+	}
+}
+
 // FuzzHead feeds a head anything in pieces of any size: it finds the same, and all that is whole goes on unless a line is faulty.
 func FuzzHead(f *testing.F) {
 	f.Add("GET / HTTP/1.1\r\na: b\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 1\r\n\r\nxGET /%z HTTP/1.1\r\n\r\n", 3)
-	f.Add("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx: y\r\n\r\nGET / HTTP/3.0\r\n\r\n", 1)
+	f.Add("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx: y\r\n\r\nGET / HTTP/3.0\r\n\r\n", 1)
 	f.Fuzz(func(t *testing.T, sent string, piece int) {
 		if piece < 1 || len(sent) > 1<<12 {
 			return
@@ -178,6 +236,34 @@ func TestWireKeepsPipelinedRequestsApart(t *testing.T) {
 	}
 	if _, err := r.ReadByte(); err != io.EOF {
 		t.Errorf("got %v after a line that is no HTTP, want the end", err)
+	}
+}
+
+// A faulty head comes to the handler, which answers, and the connection ends.
+func TestFaultyHeadsComeToTheHandler(t *testing.T) {
+	dial := served(t)
+	for head, fault := range map[string]gateway.Fault{
+		"": gateway.FaultHead, "Host: a\r\nb\r\n": gateway.FaultHead,
+		"Host: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n": gateway.FaultHead,
+		"Host: a\r\na: " + strings.Repeat("a", 1<<20) + "\r\n":  gateway.FaultHeadTooLong,
+	} {
+		conn := dial()
+		var wg sync.WaitGroup
+		wg.Go(func() { // what nobody reads may be refused
+			_, _ = io.WriteString(conn, "GET /p HTTP/1.1\r\n"+head+"\r\nGET /behind HTTP/1.1\r\nHost: a\r\n\r\n")
+		})
+		r := bufio.NewReader(conn)
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Errorf("%.40q: %v", head, err)
+			continue
+		}
+		b, err := io.ReadAll(resp.Body)
+		if want := fmt.Sprintf("GET /p [] %d ", fault); !strings.HasPrefix(string(b), want) || !resp.Close {
+			t.Errorf("%.40q: got %s, close %v, %v; want %s", head, b, resp.Close, err, want)
+		}
+		_ = conn.Close()
+		wg.Wait()
 	}
 }
 

@@ -17,14 +17,14 @@ import (
 type Wire struct {
 	// Names are the names of headers that the client wrote in another way than net/http, one for each line, in their order.
 	Names []string
-	// Fault is what is wrong with the request line. The request then only stands for what came: nothing of it is believed
+	// Fault is what is wrong with the head. The request then only stands for what came: nothing of it is believed
 	// but what the fault says.
 	Fault Fault
 	// Cause describes the fault to the client and to who reads its event.
 	Cause string
 }
 
-// Fault is what can be wrong with a request line.
+// Fault is what can be wrong with a request's head.
 type Fault uint8
 
 // The faults.
@@ -36,6 +36,10 @@ const (
 	FaultURI
 	// FaultVersion is an HTTP version that is not spoken. Method, target and headers are the client's.
 	FaultVersion
+	// FaultHead is a head that cannot be read. What is known of it is not believed.
+	FaultHead
+	// FaultHeadTooLong is a head that has no end within the limit.
+	FaultHeadTooLong
 )
 
 type wireKey struct{}
@@ -56,11 +60,15 @@ func WireFrom(ctx context.Context) *Wire {
 // badRequestPath stands in events for the path of a request that is no HTTP, as in OpenSearch 2.19.
 const badRequestPath = "/bad-request"
 
-// checkWire refuses a request whose line is faulty. As in OpenSearch 2.19 what is no HTTP is a login without credentials, and
+// checkWire refuses a request whose head is faulty. As in OpenSearch 2.19 what is no HTTP is a login without credentials, and
 // the others are failures of the connection; see compat/scenarios/audit/06-bad-headers-ssl.json, steps tls-garbage-http and
 // tls-bad-uri, and v30-wire.json, steps http-09 and http-20.
 func (x *exchange) checkWire(known *authn.Principal) error {
-	refused := rest.Errorf(http.StatusBadRequest, "illegal_argument_exception", "%s", x.wire.Cause)
+	status := http.StatusBadRequest
+	if x.wire.Fault == FaultHeadTooLong {
+		status = http.StatusRequestHeaderFieldsTooLarge
+	}
+	refused := rest.Errorf(status, "illegal_argument_exception", "%s", x.wire.Cause)
 	switch x.wire.Fault {
 	case FaultNone:
 		return nil
