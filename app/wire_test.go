@@ -259,6 +259,7 @@ func TestFaultyHeadsComeToTheHandler(t *testing.T) {
 			continue
 		}
 		b, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
 		if want := fmt.Sprintf("GET /p [] %d ", fault); !strings.HasPrefix(string(b), want) || !resp.Close {
 			t.Errorf("%.40q: got %s, close %v, %v; want %s", head, b, resp.Close, err, want)
 		}
