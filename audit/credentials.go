@@ -3,6 +3,7 @@ package audit
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,6 +18,7 @@ var credentialPaths = []string{
 var credentialIndices = []string{
 	".opendistro_security", ".opensearch_security", ".opendistro-alerting-config", ".opensearch-notifications-config",
 	".plugins-ml-connector",
+	".vigil-security", ".vigil-alerting-config", ".vigil-notifications-config", // where the state is in a shared cluster
 }
 
 // holdsCredentials reports whether a request's body may hold credentials: by its path, or because it is a bulk that names an
@@ -25,8 +27,21 @@ func holdsCredentials(path, body string) bool {
 	if slices.ContainsFunc(credentialPaths, func(p string) bool { return strings.HasPrefix(path, p) }) || holdsCredentialsIndex(path[min(1, len(path)):]) {
 		return true
 	}
-	return strings.HasSuffix(path, "/_bulk") && slices.ContainsFunc(credentialIndices, func(i string) bool { return strings.Contains(body, i) })
+	path = strings.TrimRight(path, "/")
+	if !strings.HasSuffix(path, "/_bulk") && !strings.HasSuffix(path, "/_bulk/stream") {
+		return false
+	}
+	if strings.Contains(body, `\u00`) {
+		body = asciiEscapes.ReplaceAllStringFunc(body, func(escape string) string {
+			n, _ := strconv.ParseUint(escape[2:], 16, 8) // it is two digits
+			return string(rune(n))
+		})
+	}
+	return slices.ContainsFunc(credentialIndices, func(i string) bool { return strings.Contains(body, i) })
 }
+
+// asciiEscapes are the escapes by which the name of an index could be written otherwise.
+var asciiEscapes = regexp.MustCompile(`\\u00[2-7][0-9a-fA-F]`)
 
 // holdsCredentialsIndex reports whether documents of an index hold credentials.
 func holdsCredentialsIndex(index string) bool {
@@ -91,7 +106,7 @@ func RedactDocument(index, id, body string) string {
 	switch {
 	case !holdsCredentialsIndex(index):
 		return body
-	case strings.HasPrefix(index, ".opendistro_security"), strings.HasPrefix(index, ".opensearch_security"):
+	case strings.HasPrefix(index, ".opendistro_security"), strings.HasPrefix(index, ".opensearch_security"), strings.HasPrefix(index, ".vigil-security"):
 		if id == "config" { // the others have names that people chose as members
 			body = redactMembers(body, credentialOfSecurity)
 		}

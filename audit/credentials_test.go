@@ -42,6 +42,10 @@ func TestCredentialsOfOtherSystemsAreNotInEvents(t *testing.T) {
 	f("/.opensearch-notifications-config/_doc/x", `{"config":{"slack":{"url":"u"}}}`, `{"config":{"slack":{"url":"__SENSITIVE__"}}}`)
 	f("/_bulk", "{\"index\":{\"_index\":\".opendistro-alerting-config\"}}\n{\"destination\":{\"slack\":{\"url\":\"u\"}}}\n",
 		"{\"index\":{\"_index\":\".opendistro-alerting-config\"}}\n{\"destination\":{\"slack\":{\"url\":\"__SENSITIVE__\"}}}\n")
+	for _, path := range []string{"/_bulk", "/_bulk/", "/a/_bulk", "/_bulk/stream"} {
+		f(path, "{\"index\":{\"_index\":\".opendistro\\u002Dalerting-config\"}}\n{\"url\":\"u\"}\n",
+			"{\"index\":{\"_index\":\".opendistro\\u002Dalerting-config\"}}\n{\"url\":\"__SENSITIVE__\"}\n")
+	}
 	f("/_bulk", "{\"index\":{\"_index\":\"a\"}}\n{\"url\":\"u\"}\n", "{\"index\":{\"_index\":\"a\"}}\n{\"url\":\"u\"}\n")
 }
 
@@ -60,6 +64,10 @@ func TestCredentialsInSystemIndices(t *testing.T) {
 	f(".opendistro_security", "config", `[{"op":"add","path":"/config/dynamic/kerberos","value":{"password":"p"}}]`,
 		`[{"op":"add","path":"/config/dynamic/kerberos","value":{"password":"__SENSITIVE__"}}]`)
 	f(".opendistro_security", "roles", `[{"op":"add","path":"/roles/token","value":{"reserved":true}}]`, `[{"op":"add","path":"/roles/token","value":{"reserved":true}}]`)
+	f(".vigil-notifications-config", "a", `{"config":{"slack":{"url":"u"}}}`, `{"config":{"slack":{"url":"__SENSITIVE__"}}}`)
+	f(".vigil-alerting-config", "a", `{"destination":{"slack":{"url":"u"}}}`, `{"destination":{"slack":{"url":"__SENSITIVE__"}}}`)
+	f(".vigil-security", "internalusers", `{"internalusers":{"token":{"hash":"$2y$12$abcdefghijklmnopqrstuuWXYZ0123456789./ABCDEFGHIJKLMNO"}}}`,
+		`{"internalusers":{"token":{"hash":"__HASH__"}}}`)
 	f("accounts", "a", `{"url":"u"}`, `{"url":"u"}`)
 }
 

@@ -31,6 +31,11 @@ func (r *Redactor) Event(e *Event) *Event {
 	}
 	c.Settings = about.settings(c.Settings)
 	c.Exception = about.patternsIn(c.Exception)
+	if c.Delivery != nil {
+		delivery := *c.Delivery
+		delivery.Error = about.patternsIn(delivery.Error)
+		c.Delivery = &delivery
+	}
 	if c.Category == FailedLogin || c.Category == RequestOutcome && c.Outcome != nil && c.Outcome.Status == unauthorized {
 		c.EffectiveUser = about.patternsIn(c.EffectiveUser) // people type passwords where a name belongs
 	}

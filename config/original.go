@@ -136,8 +136,12 @@ func newTranslator(root *yaml.Node) *translator {
 // take moves the settings whose keys are wanted out of the tree. Mappings that become empty by it go too.
 func (t *translator) take(wanted func(key string) bool) {
 	var walk func(n *yaml.Node, path string) (kept []*yaml.Node)
+	left := maxWalked
 	walk = func(n *yaml.Node, path string) (kept []*yaml.Node) {
 		for i := 0; i+1 < len(n.Content); i += 2 {
+			if left--; left < 0 || len(path) > maxKey {
+				return append(kept, n.Content[i:]...) // whoever decodes it says what is wrong
+			}
 			key, value := n.Content[i], n.Content[i+1]
 			full := path + key.Value
 			inner := value
@@ -161,6 +165,13 @@ func (t *translator) take(wanted func(key string) bool) {
 	}
 	t.root.Content = walk(t.root, "")
 }
+
+// Bounds of a tree whose aliases may stand for themselves, or for each other many times: members that are looked at, and the
+// length of a key.
+const (
+	maxWalked = 20_000
+	maxKey    = 4 << 10
+)
 
 // couldHold reports whether settings that are wanted can stand below a key.
 func couldHold(key string, wanted func(string) bool) bool {

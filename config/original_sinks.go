@@ -231,7 +231,7 @@ func (t *translator) route(sinks []*originalSink, routes []route) {
 		}
 	}
 	if len(gets["default"]) > 0 && len(routed) > 0 {
-		gets["default"] = append(gets["default"], "REQUEST_OUTCOME") // ours, which no route names
+		gets["default"] = append(gets["default"], "REQUEST_OUTCOME", "ALERT_DELIVERY") // ours, which no route names
 	}
 	for _, s := range sinks {
 		if list := gets[s.name]; len(list) > 0 {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -53,7 +54,7 @@ func TestOriginalNamesMeanOurs(t *testing.T) {
 	f("plugins.security.audit:\n  type: internal_opensearch\n  endpoints: {Out: {type: debug}, two: {type: internal_opensearch, config: {index: i}}}\n  routes: {FAILED_LOGIN: {endpoints: [out, DEFAULT]}, opensearch_security_index_attempt: {endpoints: two}}",
 		`audit: {sinks: {default: {type: index, categories: [FAILED_LOGIN, BAD_HEADERS, AUTHENTICATED, GRANTED_PRIVILEGES, MISSING_PRIVILEGES,
 			SSL_EXCEPTION, INDEX_EVENT, CLUSTER_SETTINGS_CHANGED, INDEX_SETTINGS_CHANGED, COMPLIANCE_DOC_READ, COMPLIANCE_DOC_WRITE,
-			COMPLIANCE_INTERNAL_CONFIG_READ, COMPLIANCE_INTERNAL_CONFIG_WRITE, COMPLIANCE_EXTERNAL_CONFIG, REQUEST_OUTCOME]},
+			COMPLIANCE_INTERNAL_CONFIG_READ, COMPLIANCE_INTERNAL_CONFIG_WRITE, COMPLIANCE_EXTERNAL_CONFIG, REQUEST_OUTCOME, ALERT_DELIVERY]},
 			out: {type: stdout, categories: [FAILED_LOGIN]}, two: {type: index, index: i, categories: [OPENDISTRO_SECURITY_INDEX_ATTEMPT]}}}`)
 	f("plugins.security.audit.type: internal_opensearch_data_stream", "audit: {sinks: {default: {type: index, data_stream: true, index: opensearch-security-auditlog}}}")
 	f("plugins.security.audit.type: internal_opensearch_data_stream\nplugins.security.audit.config.data_stream: {name: s, template.manage: true}",
@@ -174,6 +175,35 @@ plugins.security.audit.config: {http_endpoints: ['h:9200', 'https://i:1'], enabl
 }
 
 // An address may hold a password.
+// A file that refers to itself ends in an error, and soon.
+func TestAliasesThatStandForThemselves(t *testing.T) {
+	var laughs strings.Builder
+	laughs.WriteString("a0: &a0 {x: 1}\n")
+	for i := range 12 {
+		fmt.Fprintf(&laughs, "a%d: &a%d {", i+1, i+1)
+		for j := range 9 {
+			fmt.Fprintf(&laughs, "k%d: *a%d, ", j, i)
+		}
+		laughs.WriteString("}\n")
+	}
+	for name, file := range map[string]string{
+		"itself": "plugins: &a {security: *a}",
+		"deep":   "plugins: &a {security: {audit: &b {x: *b, y: *a}}}",
+		"laughs": laughs.String() + "plugins: {security: *a12}",
+	} {
+		if err := Decode([]byte(file), new(Config)); err == nil {
+			t.Errorf("%s: is read without an error", name)
+		}
+		translated, err := Translate([]byte(file))
+		if err != nil || len(translated.Findings) > 0 {
+			continue
+		}
+		if yml, err := translated.YAML(true); err == nil && Decode(yml, new(Config)) == nil {
+			t.Errorf("%s: is imported as if nothing were wrong", name)
+		}
+	}
+}
+
 func TestTranslationHidesAddressesWithPasswords(t *testing.T) {
 	for _, text := range []string{
 		"plugins.security.audit: {type: external_opensearch, config: {http_endpoints: ['https://u:canary@h:1', 'h:2']}}",
