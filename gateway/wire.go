@@ -62,7 +62,8 @@ const badRequestPath = "/bad-request"
 
 // checkWire refuses a request whose head is faulty. As in OpenSearch 2.19 what is no HTTP is a login without credentials, and
 // the others are failures of the connection; see compat/scenarios/audit/06-bad-headers-ssl.json, steps tls-garbage-http and
-// tls-bad-uri, and v30-wire.json, steps http-09 and http-20.
+// tls-bad-uri, and v30-wire.json, steps http-09 and http-20. Of a head whose lines are faulty it has no event: steps
+// bad-header-line to header-name-bad, and bad-content-length. One that is too long is ours to tell.
 func (x *exchange) checkWire(known *authn.Principal) error {
 	status := http.StatusBadRequest
 	if x.wire.Fault == FaultHeadTooLong {
@@ -72,6 +73,8 @@ func (x *exchange) checkWire(known *authn.Principal) error {
 	switch x.wire.Fault {
 	case FaultNone:
 		return nil
+	case FaultHead:
+		return refused
 	case FaultLine:
 		x.r.Method, x.r.URL.Path, x.r.URL.RawQuery, x.r.Host = http.MethodGet, badRequestPath, "", ""
 		return x.loginFailed(authn.ErrNoCredentials, refused)
