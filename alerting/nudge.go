@@ -14,7 +14,7 @@ func (s *Scheduler) Document(index string, before, after json.RawMessage) {
 // Match returns the monitors whose result may change with a document, given in its forms before and after; nil ones do not count.
 func (s *Scheduler) Match(index string, forms ...json.RawMessage) (ids []string) {
 	if s.o.Fields != nil && s.index.meet(index) {
-		return s.reread(index)
+		s.reread(index)
 	}
 	for _, source := range forms {
 		if source == nil {
@@ -29,10 +29,9 @@ func (s *Scheduler) Match(index string, forms ...json.RawMessage) (ids []string)
 	return ids
 }
 
-// reread asks anew what the fields mean of the monitors that read an index which is new, and returns these monitors.
-func (s *Scheduler) reread(index string) []string {
-	ids := s.index.over(index)
-	for _, id := range ids {
+// reread asks anew what the fields mean of the monitors that read an index which is new.
+func (s *Scheduler) reread(index string) {
+	for _, id := range s.index.over(index) {
 		if m := s.enabled(id); m != nil {
 			f := prepare(m, s.o.Fields)
 			s.mu.Lock()
@@ -42,7 +41,6 @@ func (s *Scheduler) reread(index string) []string {
 			s.mu.Unlock()
 		}
 	}
-	return ids
 }
 
 // enabled returns a monitor that runs by itself, nil if it does not.

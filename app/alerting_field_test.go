@@ -200,7 +200,8 @@ func TestNoDocumentIsOverlooked(t *testing.T) {
 			}
 			for name, q := range queries {
 				n := f.count("odd-1", q)
-				if n != before[name] && !f.nudged[name] {
+				// What fails from now on is told by the schedule.
+				if n >= 0 && n != before[name] && !f.nudged[name] {
 					t.Errorf("seed %d: %s changes the result of %s from %d to %d, and nobody is told", seed, doc, q, before[name], n)
 				}
 				before[name] = n
@@ -227,20 +228,20 @@ func TestNamesAndIndicesThatChangeAreNotOverlooked(t *testing.T) {
 	}
 	for _, step := range []struct{ method, path, body, want string }{
 		{"PUT", "/logs-1", `{"mappings":{"properties":{"code":{"type":"keyword"}}}}`, ""},
-		{"PUT", "/logs-1/_doc/1", `{"code":"z"}`, "code free math"}, // the first of an index runs all
+		{"PUT", "/logs-1/_doc/1", `{"code":"z"}`, "free math"},
 		{"PUT", "/logs-1/_doc/2", `{"code":"z"}`, "free math"},
 		{"PUT", "/logs-2/_doc/1", `{"code":"a b c"}`, "code free math"},
 		{"PUT", "/logs-2/_doc/2", `{"code":"b a b"}`, "code free math"}, // text here, a keyword there
 		{"PUT", "/logs-3", `{"mappings":{"properties":{"http":{"type":"keyword"},"code":{"type":"alias","path":"http"}}}}`, ""},
-		{"PUT", "/logs-3/_doc/1", `{"http":"z"}`, "code free math"},
+		{"PUT", "/logs-3/_doc/1", `{"http":"z"}`, "code free math"}, // code is elsewhere in each
 		{"PUT", "/logs-3/_doc/2", `{"http":"a b"}`, "code free math"},
 		{"PUT", "/logs-1/_mapping", `{"properties":{"late":{"type":"keyword","copy_to":"code"}}}`, ""},
-		{"PUT", "/logs-1/_doc/3", `{"late":"z"}`, "code free math"},
+		{"PUT", "/logs-1/_doc/3", `{"late":"z"}`, "code free math"}, // what others are copied to says nothing
 		{"PUT", "/logs-1/_doc/4", `{"late":"a b"}`, "code free math"},
 		{"PUT", "/plain/_doc/1", `{"code":"y"}`, "math"},
 		{"PUT", "/plain/_doc/2", `{"code":"y"}`, "math"},
 		{"POST", "/_aliases", `{"actions":[{"add":{"index":"plain","alias":"everything"}}]}`, "alias keyed math"},
-		{"PUT", "/plain/_doc/3", `{"code":"y"}`, "alias keyed math"},
+		{"PUT", "/plain/_doc/3", `{"code":"y"}`, "alias math"},
 		{"PUT", "/plain/_doc/4", `{"code":"y"}`, "alias math"},
 		{"PUT", "/plain/_doc/5", `{"code":"x"}`, "alias keyed math"},
 		{"POST", "/_aliases", `{"actions":[{"remove":{"index":"plain","alias":"everything"}}]}`, "alias keyed math"},
