@@ -226,7 +226,7 @@ func commentsForTemplate(comments []Comment) []any {
 	return out
 }
 
-const commentMapping = `{"settings":{"index":{"hidden":true}},"mappings":{"dynamic":false,"properties":{
+const commentMapping = `{"settings":{"index":{"hidden":true,"auto_expand_replicas":"0-1"}},"mappings":{"dynamic":false,"properties":{
 	"entity_id":{"type":"keyword"},"entity_type":{"type":"keyword"},"content":{"type":"text"},
 	"created_time":{"type":"date"},"last_updated_time":{"type":"date"},
 	"user":{"properties":{"name":` + keywordText + `,"backend_roles":` + keywordText + `,"roles":` + keywordText + `}}}}}`

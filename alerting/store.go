@@ -220,7 +220,7 @@ const (
 	triggerMapping = `{"dynamic":false,"properties":{"id":{"type":"keyword"},"name":` + keywordText + `,"severity":{"type":"keyword"},
 		"actions":{"dynamic":false,"properties":{"destination_id":{"type":"keyword"},"name":` + keywordText + `}}}}`
 
-	configMapping = `{"settings":{"index":{"hidden":true}},"mappings":{"dynamic":false,"properties":{
+	configMapping = `{"settings":{"index":{"hidden":true,"auto_expand_replicas":"0-1"}},"mappings":{"dynamic":false,"properties":{
 		"monitor":{"dynamic":false,"properties":{
 			"name":` + keywordText + `,"type":{"type":"keyword"},"monitor_type":{"type":"keyword"},"schema_version":{"type":"integer"},
 			"enabled":{"type":"boolean"},"enabled_time":{"type":"date"},"last_update_time":{"type":"date"},"owner":` + keywordText + `,
@@ -235,7 +235,7 @@ const (
 		"destination":{"dynamic":false,"properties":{
 			"name":` + keywordText + `,"type":{"type":"keyword"},"last_update_time":{"type":"date"}}}}}}`
 
-	alertMapping = `{"settings":{"index":{"hidden":true}},"mappings":{"dynamic":false,"properties":{
+	alertMapping = `{"settings":{"index":{"hidden":true,"auto_expand_replicas":"0-1"}},"mappings":{"dynamic":false,"properties":{
 		"id":{"type":"keyword"},"version":{"type":"long"},"monitor_id":{"type":"keyword"},"workflow_id":{"type":"keyword"},
 		"monitor_version":{"type":"long"},"monitor_name":` + keywordText + `,"trigger_id":{"type":"keyword"},
 		"trigger_name":` + keywordText + `,"state":{"type":"keyword"},"severity":{"type":"keyword"},"execution_id":{"type":"keyword"},
@@ -244,7 +244,7 @@ const (
 		"monitor_user":{"properties":{"name":` + keywordText + `,"backend_roles":` + keywordText + `}},
 		"vigil_owed":{"type":"integer"},"vigil_dead":{"type":"integer"}}}}`
 
-	channelMapping = `{"settings":{"index":{"hidden":true}},"mappings":{"dynamic":false,"properties":{
+	channelMapping = `{"settings":{"index":{"hidden":true,"auto_expand_replicas":"0-1"}},"mappings":{"dynamic":false,"properties":{
 		"metadata":{"properties":{"last_updated_time_ms":{"type":"date"},"created_time_ms":{"type":"date"}}},
 		"config":{"dynamic":false,"properties":{"name":` + keywordText + `,"description":` + keywordText + `,
 			"config_type":{"type":"keyword"},"is_enabled":{"type":"boolean"}}}}}}`

@@ -144,7 +144,7 @@ func (s *Store) Findings(ctx context.Context, q FindingQuery) ([]Finding, int64,
 	return out, r.Total, nil
 }
 
-const findingMapping = `{"settings":{"index":{"hidden":true}},"mappings":{"dynamic":false,"properties":{
+const findingMapping = `{"settings":{"index":{"hidden":true,"auto_expand_replicas":"0-1"}},"mappings":{"dynamic":false,"properties":{
 	"id":{"type":"keyword"},"monitor_id":{"type":"keyword"},"monitor_name":` + keywordText + `,"index":{"type":"keyword"},
 	"related_doc_ids":{"type":"keyword"},"timestamp":{"type":"date"},"execution_id":{"type":"keyword"},
 	"queries":{"properties":{"id":{"type":"keyword"},"name":` + keywordText + `,"tags":` + keywordText + `}}}}}`
