@@ -156,7 +156,7 @@ func as(t *testing.T, s *apptest.Server, from, user string) time.Duration {
 // failedLogins counts the events in the files of [bulkServer].
 func failedLogins(t *testing.T, s *apptest.Server) (n int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	if err := s.App().Drain(ctx); err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 // no event.
 func recorded(t *testing.T, s *apptest.Server) []apptest.Event {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if err := s.App().Drain(ctx); err != nil {
 		t.Fatal(err)

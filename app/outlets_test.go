@@ -100,7 +100,7 @@ func (o *outlets) consume(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var all []byte
 	for n := int64(0); n < end; {

@@ -64,6 +64,11 @@ func (s *Server) outcome(in audit.Intent, open []audit.Intent) ([]*audit.Event, 
 		if !known && in.Method != http.MethodDelete || known && writtenBefore(op.At, in) {
 			continue
 		}
+		if told, err := s.trail.ToldBefore(in, index, op.Version, op.At); err != nil {
+			return nil, err
+		} else if told {
+			continue
+		}
 		others, recovered, err := s.trail.Versions(in, index)
 		if err != nil {
 			return nil, err

@@ -46,33 +46,56 @@ type Ticket struct {
 // that were themselves found missing do not count: they may tell of the same write. Whether there is one is returned too.
 func (t *Trail) Versions(in Intent, index string) (versions map[int64]bool, recovered bool, err error) {
 	versions = map[int64]bool{}
-	err = t.each(in.seq, func(e wal.Entry) error {
+	err = t.writes(in, index, in.seq, func(_ uint64, w writeTold, _ time.Time) {
+		if w.Recovered != "" {
+			recovered = true
+		} else {
+			versions[w.Version] = true
+		}
+	})
+	return versions, recovered, err
+}
+
+// lookBack is how many entries before an intent may be of the same millisecond.
+const lookBack = 10_000
+
+// ToldBefore reports whether an event before the intent tells of a write of its document, to that version and at that time: then
+// the request, which came in the same millisecond, has not done it.
+func (t *Trail) ToldBefore(in Intent, index string, version int64, at time.Time) (told bool, err error) {
+	err = t.writes(in, index, in.seq-min(in.seq, lookBack), func(seq uint64, w writeTold, noted time.Time) {
+		told = told || seq < in.seq && w.Version == version && !noted.Before(at.Truncate(time.Millisecond))
+	})
+	return told, err
+}
+
+// writeTold is what an event tells of a write.
+type writeTold struct {
+	Indices   []string `json:"audit_trace_resolved_indices"`
+	ID        string   `json:"audit_trace_doc_id"`
+	Version   int64    `json:"audit_compliance_doc_version"`
+	Recovered string   `json:"audit_vigil_recovered"`
+}
+
+// writes calls each for the events behind an entry that tell of a write of an intent's document in one of its indices.
+func (t *Trail) writes(in Intent, index string, after uint64, each func(seq uint64, w writeTold, noted time.Time)) error {
+	err := t.each(after, func(e wal.Entry) error {
 		d, err := decodeEntry(e.Payload)
 		if err != nil || d.kind != kindEvent || d.category != DocWrite && d.category != InternalConfigWrite {
 			return err
 		}
-		var w struct {
-			Indices   []string `json:"audit_trace_resolved_indices"`
-			ID        string   `json:"audit_trace_doc_id"`
-			Version   int64    `json:"audit_compliance_doc_version"`
-			Recovered string   `json:"audit_vigil_recovered"`
-		}
+		var w writeTold
 		if err := json.Unmarshal(d.doc, &w); err != nil {
 			return err
 		}
-		switch {
-		case w.ID != in.DocID || !slices.Contains(w.Indices, index):
-		case w.Recovered != "":
-			recovered = true
-		default:
-			versions[w.Version] = true
+		if w.ID == in.DocID && slices.Contains(w.Indices, index) {
+			each(e.Seq, w, d.time)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, false, fmt.Errorf("find writes behind intent %d: %w", in.seq, err)
+		return fmt.Errorf("find writes around intent %d: %w", in.seq, err)
 	}
-	return versions, recovered, nil
+	return nil
 }
 
 func appendIntent(b []byte, in *Intent) []byte {

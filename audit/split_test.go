@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"vigil/wal/waltest"
 )
@@ -99,8 +100,9 @@ func TestVersionsAreThoseOfOthersBehindTheIntent(t *testing.T) {
 	ctx := t.Context()
 	trail := openTrail(t, Options{Policy: newPolicy(t, func(c *Config) { c.Compliance.Enabled, c.Compliance.WriteWatchedIndices = true, []string{"i"} })})
 	write := func(id string, version int64, recovered string) *Event {
-		return &Event{Category: DocWrite, Origin: OriginREST, EffectiveUser: "b", Resolved: []string{"i"}, DocID: id, DocVersion: version, Recovered: recovered}
+		return &Event{Time: time.Now(), Category: DocWrite, Origin: OriginREST, EffectiveUser: "b", Resolved: []string{"i"}, DocID: id, DocVersion: version, Recovered: recovered}
 	}
+	began := time.Now()
 	k, err := trail.Begin(ctx, Intent{Index: "i", DocID: "1"}, write("1", 1, ""))
 	if err != nil {
 		t.Fatal(err)
@@ -111,6 +113,19 @@ func TestVersionsAreThoseOfOthersBehindTheIntent(t *testing.T) {
 	got, recovered, err := trail.Versions(Intent{DocID: "1", seq: k.seq}, "i")
 	if err != nil || len(got) != 1 || !got[2] || !recovered {
 		t.Errorf("got versions %v, recovered %t, %v, want 2 alone and another found missing", got, recovered, err)
+	}
+	for _, tt := range []struct {
+		version int64
+		at      time.Time
+		want    bool
+	}{
+		{1, began, true},                   // told before the intent, and written no later than told
+		{1, began.Add(time.Minute), false}, // that one was written later: another one of the same number
+		{2, began, false},                  // told behind the intent
+	} {
+		if got, err := trail.ToldBefore(Intent{DocID: "1", seq: k.seq}, "i", tt.version, tt.at); err != nil || got != tt.want {
+			t.Errorf("version %d at %v: told before %t, %v, want %t", tt.version, tt.at, got, err, tt.want)
+		}
 	}
 	if got, recovered, err := trail.Versions(Intent{DocID: "1", seq: k.seq}, "other"); err != nil || len(got) != 0 || recovered {
 		t.Errorf("got versions %v, recovered %t, %v of another index", got, recovered, err)

@@ -299,7 +299,7 @@ func (e Event) Text(name string) string {
 // Events waits until at least n events match a query in the audit index, and returns them in the order of their times.
 func (s *Server) Events(n int, query string) []Event {
 	s.t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(2 * time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -54,7 +54,7 @@ func consume(t testing.TB, c *kfake.Cluster, o ...kgo.Opt) []sinktest.Delivery {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var list []sinktest.Delivery
 	for int64(len(list)) < end {
