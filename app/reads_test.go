@@ -18,6 +18,14 @@ func TestReadsOfWatchedFields(t *testing.T) {
 		body := `{"field_names":["` + strings.ReplaceAll(names, " ", `","`) + `"]}`
 		return []string{"1 " + body, "2 " + body}
 	}
+	scripted := func(source string) []string {
+		body := ` {"field_names":["f","ssn"],"script":"` + source + `"}`
+		return []string{"1" + body, "2" + body}
+	}
+	const teams = "..//teams/_search"
+	innerHits := func(asked string) string {
+		return `{"_source":false,"query":{"nested":{"path":"people","query":{"match_all":{}},"inner_hits":` + asked + `}}}`
+	}
 	explained := []string{`1 {"field_names":["ssn"],"told_by":"explanation"}`, `2 {"field_names":["ssn"],"told_by":"explanation"}`}
 	index := func(field string) []string { return []string{" " + strings.Replace(aggregation, "%", field, 1)} }
 	for _, c := range []struct {
@@ -35,6 +43,31 @@ func TestReadsOfWatchedFields(t *testing.T) {
 		{"sort by another", "_search", `{"_source":false,"sort":["x"]}`, nil},
 		{"highlight", "_search", `{"_source":false,"query":{"match":{"ssn":"078"}},"highlight":{"fields":{"ssn":{}}}}`, docs("ssn")},
 		{"collapse", "_search", `{"_source":false,"collapse":{"field":"ssn.keyword"}}`, docs("ssn.keyword")},
+		{"script field", "_search", `{"script_fields":{"f":{"script":"doc['ssn.keyword'].value"}}}`, scripted(`doc['ssn.keyword'].value`)},
+		{"script field from the source", "_search", `{"_source":false,"script_fields":{"f":{"script":"params._source.ssn"}}}`, scripted(`params._source.ssn`)},
+		{"stored script field", "_search", `{"script_fields":{"f":{"script":{"id":"ssn"}}}}`, scripted(`id:ssn`)},
+		{"script field of something else", "_search", `{"script_fields":{"f":{"script":"doc['x'].value"}}}`, scripted(`doc['x'].value`)},
+		{"script field of nothing", "_search", `{"script_fields":{"f":{"script":"doc['ssn.keyword'].value == '078-05-1120' ? 1 : null"}}}`, []string{
+			`1 {"field_names":["f","ssn"],"script":"doc['ssn.keyword'].value == '078-05-1120' ? 1 : null"}`, `2 {"field_names":["ssn"],"script":"doc['ssn.keyword'].value == '078-05-1120' ? 1 : null"}`,
+		}},
+		{"script field that fails", "_search", `{"script_fields":{"f":{"script":{"source":"throw new Exception(doc['ssn.keyword'].value)"},"ignore_failure":true}}}`, []string{
+			`1 {"field_names":["ssn"],"script":"throw new Exception(doc['ssn.keyword'].value)"}`, `2 {"field_names":["ssn"],"script":"throw new Exception(doc['ssn.keyword'].value)"}`,
+		}},
+		{"failed script field", "_search", `{"script_fields":{"f":{"script":"throw new Exception(doc['ssn.keyword'].value)"}}}`, []string{
+			` {"field_names":["ssn"],"script":"throw new Exception(doc['ssn.keyword'].value)","told_by":"error"}`,
+		}},
+		{"script field of top hits", "_search", `{"size":0,"aggs":{"m":{"top_hits":{"script_fields":{"f":{"script":"doc['ssn.keyword'].value"}}}}}}`, scripted(`doc['ssn.keyword'].value`)},
+		{"script field of inner hits", teams, innerHits(`{"script_fields":{"f":{"script":"doc['people.ssn'].value"}}}`), []string{
+			`1 {"field_names":["f","people.ssn"],"script":"doc['people.ssn'].value"}`,
+		}},
+		{"inner hits", teams, innerHits(`{}`), docs("people.ssn")[:1]},
+		{"inner hits without source", teams, innerHits(`{"_source":false}`), nil},
+		{"other inner hits", teams, innerHits(`{"_source":"people.n"}`), nil},
+		{"doc values of inner hits", teams, innerHits(`{"_source":false,"docvalue_fields":["people.ssn"]}`), docs("people.ssn")[:1]},
+		{"sorted inner hits", teams, innerHits(`{"_source":false,"sort":["people.ssn"]}`), docs("people.ssn")[:1]},
+		{"highlighted inner hits", teams, innerHits(`{"_source":false,"highlight":{"fields":{"people.ssn":{"highlight_query":{"prefix":{"people.ssn":"078"}}}}}}`), docs("people.ssn")[:1]},
+		{"inner hits of a collapse", "_search", `{"_source":false,"collapse":{"field":"x","inner_hits":{"name":"i"}}}`, docs("ssn")},
+		{"several inner hits of a collapse", "_search", `{"_source":false,"collapse":{"field":"x","inner_hits":[{"name":"i","_source":false},{"name":"j","_source":false,"sort":[{"ssn.keyword":"asc"}]}]}}`, docs("ssn.keyword")},
 		{"terms", "_search", `{"size":0,"aggs":{"m":{"terms":{"field":"ssn.keyword"}}}}`, index("ssn.keyword")},
 		{"typed terms", "_search?typed_keys", `{"size":0,"aggs":{"m":{"terms":{"field":"social"}}}}`, index("social")},
 		{"terms of a copy", "_search", `{"size":0,"aggs":{"m":{"terms":{"field":"copy"}}}}`, index("copy")},
@@ -73,12 +106,17 @@ func TestReadsOfWatchedFields(t *testing.T) {
 				got, answer := readsOf(t, derived, c.path, c.body)
 				want := slices.Sorted(slices.Values(c.want))
 				if !derived {
-					want = docs("ssn")[:original(c.name)]
+					field := "ssn"
+					if c.path == teams {
+						field = "people.ssn"
+					}
+					want = docs(field)[:original(c.name)]
 				}
 				if !slices.Equal(got, want) {
 					t.Errorf("with derived reads %t: got %q, want %q\n%s", derived, got, want, answer)
 				}
-				if shows := strings.Contains(answer, "-05-11"); shows != (len(c.want) > 0) && c.name != "script" && c.name != "explanation" {
+				blind := []string{"script", "explanation", "script field of something else", "script field that fails", "script field of nothing"}
+				if shows := strings.Contains(answer, "-05-11"); shows != (len(c.want) > 0) && !slices.Contains(blind, c.name) {
 					t.Errorf("the answer shows a value: %t\n%s", shows, answer)
 				}
 			})
@@ -117,9 +155,10 @@ func TestReadsOnTheWay(t *testing.T) {
 // original is how many documents OpenSearch would say were read: those whose source it loads.
 func original(name string) int {
 	switch name {
-	case "source", "source by template", "source beside a filtered answer", "fields", "highlight", "many term vectors":
+	case "source", "source by template", "source beside a filtered answer", "fields", "highlight", "many term vectors",
+		"script field from the source", "inner hits of a collapse":
 		return 2
-	case "explain", "term vectors", "other term vectors":
+	case "explain", "term vectors", "other term vectors", "inner hits", "other inner hits":
 		return 1
 	}
 	return 0
@@ -129,11 +168,14 @@ func original(name string) int {
 func readsOf(t *testing.T, derived bool, path, body string) (events []string, answer string) {
 	t.Helper()
 	s := apptest.Start(t, func(c *config.Config) { c.Compliance.ReadDerived = derived })
-	s.Audit(`{"enabled":true,"audit":{},"compliance":{"enabled":true,"read_metadata_only":true,"read_watched_fields":{"accounts":["ssn"]},"read_ignore_users":[]}}`)
+	s.Audit(`{"enabled":true,"audit":{},"compliance":{"enabled":true,"read_metadata_only":true,"read_watched_fields":{"accounts":["ssn"],"teams":["people.ssn"]},"read_ignore_users":[]}}`)
 	s.Must("PUT", "/accounts", `{"mappings":{"properties":{"ssn":{"type":"text","copy_to":"copy","fields":{"keyword":{"type":"keyword"}}},`+
 		`"copy":{"type":"keyword"},"social":{"type":"alias","path":"ssn.keyword"},"x":{"type":"integer"}}}}`)
 	s.Must("PUT", "/accounts/_doc/1", `{"ssn":"078-05-1120","x":1}`)
 	s.Must("PUT", "/accounts/_doc/2?refresh=true", `{"ssn":"078-05-1121","x":2}`)
+	s.Must("PUT", "/teams", `{"mappings":{"properties":{"people":{"type":"nested","properties":{"ssn":{"type":"keyword"},"n":{"type":"integer"}}}}}}`)
+	s.Must("PUT", "/teams/_doc/1?refresh=true", `{"people":{"ssn":"078-05-1120","n":1}}`)
+	s.Must("PUT", "/_scripts/ssn", `{"script":{"lang":"painless","source":"doc['ssn.keyword'].value"}}`)
 	s.Must("PUT", "/narrow", `{"mappings":{"dynamic":"strict"}}`)
 	path, outside := strings.CutPrefix(path, "../")
 	if !outside {

@@ -417,3 +417,30 @@ func TestRemotePassesNoBodyThatOnlyTheClusterUnderstands(t *testing.T) {
 		t.Errorf("denied term vectors: got %d %v", status, said)
 	}
 }
+
+func TestRemoteRefusesToReadWatchedDocumentsUnseen(t *testing.T) {
+	f := newFixture(t)
+	for _, index := range []string{"a", "b"} {
+		f.do(&rest.Effects{}, "PUT", "/"+index+"/_doc/1?refresh=true", `{"f":1}`)
+	}
+	for _, tc := range []struct {
+		method, path, body string
+		want               int
+	}{
+		{"POST", "/a/_update_by_query", `{}`, 501},
+		{"POST", "/*/_update_by_query", `{}`, 501},
+		{"POST", "/b/_update_by_query", `{}`, 200},
+		{"POST", "/a/_delete_by_query", `{"query":{"match_none":{}}}`, 200},
+		{"POST", "/_reindex", `{"source":{"index":"a"},"dest":{"index":"c"}}`, 501},
+		{"POST", "/_reindex", `{"source":{"index":"b,a"},"dest":{"index":"c"}}`, 501},
+		{"POST", "/_reindex", `{"source":{"index":["b","a*"]},"dest":{"index":"c"}}`, 501},
+		{"POST", "/_reindex", `{"source":{"index":"a","remote":null},"dest":{"index":"c"}}`, 501},
+		{"POST", "/_reindex", `{"source":{"index":1},"dest":{"index":"c"}}`, 400},
+		{"POST", "/_reindex", `{"source":{"index":"b"},"dest":{"index":"a"}}`, 200},
+	} {
+		fx := &rest.Effects{Watches: func(index string) rest.Watch { return rest.Watch{Reads: index == "a"} }}
+		if status, text, _ := f.do(fx, tc.method, tc.path, tc.body); status != tc.want || tc.want == 501 && !strings.Contains(text, "from [a], whose reads are watched") {
+			t.Errorf("%s %s %s: got %d %s, want %d", tc.method, tc.path, tc.body, status, text, tc.want)
+		}
+	}
+}

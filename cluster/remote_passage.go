@@ -122,27 +122,66 @@ func noneLeft() error {
 	return rest.Errorf(http.StatusForbidden, "security_exception", "no permissions for []")
 }
 
-// unwatched refuses requests that write documents within the cluster where somebody wants to know which.
+// unwatched refuses requests that read or write documents within the cluster where somebody wants to know which.
 func (x *passage) unwatched() error {
-	exprs := x.call.Indices
+	read, written := x.call.Indices, x.call.Indices
 	if x.call.Route.Op == "reindex" {
-		var body struct {
-			Dest struct {
-				Index string `json:"index"`
-			} `json:"dest"`
+		var err error
+		if read, written, err = reindexed(x.call.Body); err != nil {
+			return err
 		}
-		if err := json.Unmarshal(x.call.Body, &body); err != nil {
-			return unreadableBody(err)
-		}
-		exprs = []string{body.Dest.Index}
 	}
-	concrete, missing := x.r.Resolve(exprs)
-	for _, index := range append(concrete, missing...) {
+	for _, index := range x.named(written) {
 		if x.fx.Wants(index).Writes {
 			return notBuilt("[%s] to [%s], whose writes are watched, is not possible in front of a remote cluster yet", x.call.Route.Op, index)
 		}
 	}
+	if x.call.Route.Op == "delete_by_query" { // which looks at no document's source
+		return nil
+	}
+	for _, index := range x.named(read) {
+		if x.fx.Wants(index).Reads {
+			return notBuilt("[%s] from [%s], whose reads are watched, is not possible in front of a remote cluster yet", x.call.Route.Op, index)
+		}
+	}
 	return nil
+}
+
+// named returns the indices that expressions mean, those that are not there among them. None mean none.
+func (x *passage) named(exprs []string) []string {
+	if len(exprs) == 0 {
+		return nil
+	}
+	concrete, missing := x.r.Resolve(exprs)
+	return append(concrete, missing...)
+}
+
+// reindexed returns the indices that a reindex reads from, none if they are another cluster's, and the one that it writes to.
+func reindexed(body []byte) (from, to []string, err error) {
+	var b struct {
+		Source struct {
+			Index  json.RawMessage `json:"index"`
+			Remote any             `json:"remote"` // null is none
+		} `json:"source"`
+		Dest struct {
+			Index string `json:"index"`
+		} `json:"dest"`
+	}
+	if err = json.Unmarshal(body, &b); err != nil {
+		return nil, nil, unreadableBody(err)
+	}
+	to = []string{b.Dest.Index}
+	if b.Source.Remote != nil || b.Source.Index == nil {
+		return nil, to, nil
+	}
+	var one string
+	if json.Unmarshal(b.Source.Index, &one) == nil {
+		return rest.SplitIndices(one), to, nil
+	}
+	if err = json.Unmarshal(b.Source.Index, &from); err != nil {
+		return nil, nil, unreadableBody(err)
+	}
+	return from, to, nil
 }
 
 func unreadableBody(err error) error {

@@ -63,7 +63,7 @@ func want(t *testing.T, e *Engine, status int, method, path, body string) string
 }
 
 var (
-	randomUUID = regexp.MustCompile(`("(?:index_uuid|uuid|index\.uuid|cluster_uuid|state_uuid)" ?: ?"|\[[^ \[\]]+/| )[A-Za-z0-9_-]{22}(["\] ])`)
+	randomUUID = regexp.MustCompile(`("(?:_node|index_uuid|uuid|index\.uuid|cluster_uuid|state_uuid)" ?: ?"|\[[^ \[\]]+/| )[A-Za-z0-9_-]{22}(["\] ])`)
 	randomID   = regexp.MustCompile(`"_id":"[A-Za-z0-9_-]{20}"`)
 	namedID    = regexp.MustCompile(`with id '[A-Za-z0-9_-]{20}'`)
 	missingPIT = regexp.MustCompile(`for id \[[A-Za-z0-9_=-]{80,}\]`)

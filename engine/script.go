@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/valyala/fastjson"
@@ -100,71 +98,5 @@ func encodeLike(v any, original json.RawMessage) (json.RawMessage, error) {
 	if err != nil {
 		like = nil
 	}
-	return appendLike(nil, v, like)
-}
-
-func appendLike(b []byte, v any, like *fastjson.Value) ([]byte, error) {
-	switch v := v.(type) {
-	case map[string]any:
-		b = append(b, '{')
-		for _, k := range orderLike(v, like) {
-			if b[len(b)-1] != '{' {
-				b = append(b, ',')
-			}
-			b = append(query.AppendString(b, k), ':')
-			var sub *fastjson.Value
-			if like != nil {
-				sub = like.Get(k)
-			}
-			var err error
-			if b, err = appendLike(b, v[k], sub); err != nil {
-				return nil, err
-			}
-		}
-		return append(b, '}'), nil
-	case []any:
-		b = append(b, '[')
-		for i, e := range v {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			var sub *fastjson.Value
-			if a := like.GetArray(); i < len(a) {
-				sub = a[i]
-			}
-			var err error
-			if b, err = appendLike(b, e, sub); err != nil {
-				return nil, err
-			}
-		}
-		return append(b, ']'), nil
-	case string:
-		return query.AppendString(b, v), nil
-	case float64:
-		return query.AppendDouble(b, v), nil
-	}
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return nil, badRequest("the script made a value that is not JSON: %w", err)
-	}
-	return append(b, raw...), nil
-}
-
-func orderLike(v map[string]any, like *fastjson.Value) []string {
-	keys := make([]string, 0, len(v))
-	seen := make(map[string]bool, len(v))
-	if like != nil && like.Type() == fastjson.TypeObject {
-		like.GetObject().Visit(func(k []byte, _ *fastjson.Value) {
-			if _, ok := v[string(k)]; ok && !seen[string(k)] {
-				keys = append(keys, string(k))
-				seen[string(k)] = true
-			}
-		})
-	}
-	for _, k := range slices.Sorted(maps.Keys(v)) {
-		if !seen[k] {
-			keys = append(keys, k)
-		}
-	}
-	return keys
+	return query.AppendLike(nil, v, like)
 }

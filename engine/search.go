@@ -225,7 +225,7 @@ func (e *Engine) searchAnswer(q *request, spec *searchSpec, res *query.Result, s
 	n := strconv.Itoa(shards)
 	b = append(b, `"_shards":{"total":`+n+`,"successful":`+n+`,"skipped":0,"failed":0},"hits":`...)
 	for _, h := range res.Hits {
-		h.Node = e.nodeID
+		h.OnNode(e.nodeID)
 	}
 	b = res.AppendHits(b, spec.totalAsInt)
 	if spec.aggs != nil {

@@ -33,7 +33,7 @@ type ask struct {
 	unknown  bool
 	sorts    []sortKey
 	computed map[string]string // scripts by the field that they compute
-	script   string            // of the query: scores and matches tell what it read
+	script   string            // of the query or of a field that may fail: scores, matches and what is missing tell what it read
 	loads    bool              // the source of every hit is loaded, whatever is shown of it
 }
 
@@ -87,6 +87,9 @@ func (s *search) newAsk(v *fastjson.Value, defined map[string]string) ask {
 		for _, m := range members(v.Get(kind)) {
 			a.computed[m.name] = cut(scriptIn(m.value))
 			a.loads = a.loads || strings.Contains(a.computed[m.name], "_source")
+			if kind == "script_fields" && m.value.Exists("ignore_failure") {
+				a.script = a.computed[m.name] // a hit without the field tells something, too
+			}
 		}
 	}
 	a.loads = a.loads || len(v.GetArray("fields")) > 0

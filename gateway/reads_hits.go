@@ -252,10 +252,12 @@ func (r *reader) source(h *hit, source *fastjson.Value) audit.DerivedRead {
 func (r *reader) fields(h *hit, w *watchedIndex, a *ask, v *fastjson.Value, d *audit.DerivedRead) {
 	for _, m := range members(v) {
 		switch script := a.computed[m.name]; {
-		case !holds(m.value):
 		case script != "":
-			d.Script = script
-			add(d, m.name, m.value)
+			d.Script = script // also if it made nothing of what it read
+			if holds(m.value) {
+				add(d, m.name, m.value)
+			}
+		case !holds(m.value):
 		case r.shows(h.index, w, m.name):
 			add(d, m.name, m.value)
 		case a.unknown:

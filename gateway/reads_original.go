@@ -18,7 +18,7 @@ func (r *reader) readOriginal(v *fastjson.Value) {
 		for _, p := range r.parts(v) {
 			r.search = p.search
 			r.remember(p.answer)
-			r.originalHits(p.answer.GetArray("hits", "hits"))
+			r.originalHits(p.answer.GetArray("hits", "hits"), &p.search.top)
 			r.findLoaded(p.answer.Get("aggregations"))
 		}
 	case "explain":
@@ -73,20 +73,35 @@ func (r *reader) originalVectors(v *fastjson.Value) {
 	}
 }
 
-func (r *reader) originalHits(hits []*fastjson.Value) {
+// originalHits notes the hits of a search of which a was asked. Inner hits that are documents of their own, those of a collapse,
+// are found by searches of their own.
+func (r *reader) originalHits(hits []*fastjson.Value, a *ask) {
 	for _, v := range hits {
-		switch h, isHit := r.hit(v); {
-		case !isHit:
+		h, isHit := r.hit(v)
+		if !isHit {
+			continue
+		}
+		loaded := true
+		switch {
 		case v.Exists("_source"):
 			r.noteHit(&h, r.source(&h, v.Get("_source")))
-		case r.search.top.loads || v.Exists("highlight"):
+		case a.loads || v.Exists("highlight"):
 			r.noteLoaded(v)
 		default:
-			for _, inner := range members(v.Get("inner_hits")) {
-				if r.showsSource(inner.value) {
-					r.noteLoaded(v) // once for all that are shown of it
-					break
+			loaded = false
+		}
+		for _, inner := range members(v.Get("inner_hits")) {
+			list := inner.value.GetArray("hits", "hits")
+			switch {
+			case len(list) > 0 && !list[0].Exists("_nested"):
+				asked := r.search.inner[inner.name]
+				if asked == nil {
+					asked = notKnown
 				}
+				r.originalHits(list, asked)
+			case !loaded && r.showsSource(inner.value):
+				r.noteLoaded(v) // once for all that are shown of it
+				loaded = true
 			}
 		}
 	}

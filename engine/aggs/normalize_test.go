@@ -30,6 +30,18 @@ func TestNormalizeAsRecorded(t *testing.T) {
 		{"explain", `{"explain":false,"query":{"match_all":{}}}`, `{"query":{"match_all":{"boost":1.0}},"explain":false}`},
 		{"counted exactly", `{"size":0,"track_total_hits":true}`, `{"size":0,"track_total_hits":2147483647}`},
 		{
+			"script fields and inner hits",
+			`{"script_fields":{"a":{"script":"1"}},"query":{"nested":{"path":"l","query":{"match_all":{}},"inner_hits":{}}},"collapse":{"field":"f","inner_hits":[` +
+				`{"name":"i","size":1,"sort":["x"],"_source":["x"]},{"name":"j","version":true,"script_fields":{"b":{"script":{"id":"s"},"ignore_failure":true}},"collapse":{"field":"g"}}]}}`,
+			`{"query":{"nested":{"query":{"match_all":{"boost":1.0}},"path":"l","ignore_unmapped":false,"score_mode":"avg","boost":1.0,` +
+				`"inner_hits":{"ignore_unmapped":false,"from":0,"size":3,"version":false,"seq_no_primary_term":false,"explain":false,"track_scores":false}}},` +
+				`"script_fields":{"a":{"script":{"source":"1","lang":"painless"},"ignore_failure":false}},"collapse":{"field":"f","inner_hits":[` +
+				`{"name":"i","ignore_unmapped":false,"from":0,"size":1,"version":false,"seq_no_primary_term":false,"explain":false,"track_scores":false,` +
+				`"_source":{"includes":["x"],"excludes":[]},"sort":[{"x":{"order":"asc"}}]},` +
+				`{"name":"j","ignore_unmapped":false,"from":0,"size":3,"version":true,"seq_no_primary_term":false,"explain":false,"track_scores":false,` +
+				`"script_fields":{"b":{"script":{"id":"s"},"ignore_failure":true}},"collapse":{"field":"g"}}]}}`,
+		},
+		{
 			"delete by query", `{"size":1000,"query":{"term":{"n":3}},"_source":false,"sort":["_doc"],"version":false,"seq_no_primary_term":true}`,
 			`{"size":1000,"query":{"term":{"n":{"value":3,"boost":1.0}}},"version":false,"seq_no_primary_term":true,"_source":false,"sort":[{"_doc":{"order":"asc"}}]}`,
 		},

@@ -13,7 +13,7 @@ type topHits struct{ request *query.Request }
 func parseTopHits(n *query.Node) (kind, error) {
 	known := []string{
 		"from", "size", "sort", "_source", "docvalue_fields", "fields", "stored_fields", "version", "seq_no_primary_term",
-		"highlight", "explain", "track_scores",
+		"highlight", "explain", "track_scores", "script_fields",
 	}
 	for i, key := range n.Keys {
 		if v := n.Items[i]; !slices.Contains(known, key) {

@@ -24,7 +24,9 @@ func (p *parser) boolean(n *Node) (Query, error) {
 		case "filter":
 			q.filter, err = p.list(v)
 		case "must_not":
+			inner := len(p.inner)
 			q.mustNot, err = p.list(v)
+			p.ignored(inner)
 		case "should":
 			q.should, err = p.list(v)
 		case "minimum_should_match":
@@ -77,7 +79,10 @@ func (q boolQuery) bind(c *Context, w weight) (Matcher, error) {
 	if err != nil {
 		return nil, err
 	}
+	notes := c.notes
+	c.notes = false // what must not match has no inner hits
 	not, err := bindAll(c, q.mustNot, weight{boost: 1})
+	c.notes = notes
 	if err != nil {
 		return nil, err
 	}

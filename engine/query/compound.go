@@ -1,10 +1,6 @@
 package query
 
-import (
-	"slices"
-
-	"vigil/engine/segment"
-)
+import "vigil/engine/segment"
 
 type constantScoreQuery struct {
 	clause
@@ -192,11 +188,14 @@ type nestedQuery struct {
 	path   string
 	query  Query
 	mode   string
-	ignore bool // ignore_unmapped
+	ignore bool       // ignore_unmapped
+	inner  *InnerHits // nil if they are not wanted
 }
 
 func (p *parser) nested(n *Node) (Query, error) {
 	q := nestedQuery{clause: clause{boost: 1}, mode: "avg"}
+	inside := len(p.inner)
+	var asked *Node
 	err := q.options(n, "nested", func(key string, v *Node) (bool, error) {
 		var err error
 		switch key {
@@ -215,7 +214,10 @@ func (p *parser) nested(n *Node) (Query, error) {
 		case "ignore_unmapped":
 			q.ignore, err = v.Bool()
 		case "inner_hits":
-			err = v.Parsing("[nested] inner_hits are not supported")
+			asked = v
+			if q.inner, err = parseInnerHits(v); err == nil && q.inner.Collapse != "" {
+				v.Inert("inner_hits", "collapse")
+			}
 		default:
 			return false, nil
 		}
@@ -227,6 +229,11 @@ func (p *parser) nested(n *Node) (Query, error) {
 		err = illegal("[nested] requires 'path' field")
 	case q.query == nil:
 		err = illegal("[nested] requires 'query' field")
+	}
+	if asked == nil {
+		p.ignored(inside)
+	} else {
+		p.inner = append(p.inner, asked)
 	}
 	return q, err
 }
@@ -241,15 +248,15 @@ func (q nestedQuery) bind(c *Context, w weight) (Matcher, error) {
 		}
 		return nil, illegal("[nested] nested object under path [%s] is not of nested type", q.path)
 	}
-	before := 0
-	if c.named != nil {
-		before = len(*c.named)
-	}
-	m, err := q.query.bind(c.below(q.path), w.times(q.boost))
+	below := c.below(q.path)
+	below.named = nil // a hit does not tell the names of what matched within
+	m, err := q.query.bind(below, w.times(q.boost))
 	if err != nil {
 		return nil, err
 	}
-	c.liftNamed(before, q.path)
+	if err := c.noteInner(&q); err != nil {
+		return nil, err
+	}
 	return func(d *segment.Doc) (float32, bool) {
 		var scores []float32
 		for _, n := range Nested(d, q.path) {
@@ -259,21 +266,6 @@ func (q nestedQuery) bind(c *Context, w weight) (Matcher, error) {
 		}
 		return joinScores(q.mode, scores), len(scores) > 0
 	}, nil
-}
-
-// liftNamed makes the named clauses that were bound for documents below a path answer for the documents around them.
-func (c *Context) liftNamed(from int, path string) {
-	if c.named == nil {
-		return
-	}
-	for i, n := range (*c.named)[from:] {
-		(*c.named)[from+i].match = func(d *segment.Doc) (float32, bool) {
-			return 0, slices.ContainsFunc(Nested(d, path), func(inner *segment.Doc) bool {
-				_, ok := n.match(inner)
-				return ok
-			})
-		}
-	}
 }
 
 func joinScores(mode string, scores []float32) float32 {
@@ -306,5 +298,9 @@ func (q nestedQuery) print(w *Printer) {
 		w.Key("score_mode")
 		w.Str(q.mode)
 		w.nameBoost(q.clause)
+		if q.inner != nil {
+			w.Key("inner_hits")
+			w.innerHits(q.inner)
+		}
 	})
 }

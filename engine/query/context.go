@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,9 @@ type Context struct {
 	up     *Context // around a nested context
 	path   string   // of the nested documents that are being matched; empty for whole documents
 	named  *[]named
+	notes  bool         // whether nested queries note their inner hits while they are bound
+	inner  []boundInner // those that did
+	made   *int         // bytes, see [Context.spend]; nil before the first
 	tokens map[tokenKey][]analysis.Token
 	room   int // how many tokens more are remembered; 0 before the first
 	fields map[string]*fieldStats
@@ -60,20 +64,31 @@ func (c *Context) bind(q Query, w weight) (Matcher, error) {
 func (c *Context) Err() error { return c.failed }
 
 func (c *Context) fail(err error) {
-	for c.up != nil {
-		c = c.up
-	}
-	if c.failed == nil {
+	if c = c.whole(); c.failed == nil {
 		c.failed = c.refuse(err)
 	}
 }
 
-func (c *Context) broken() bool {
+func (c *Context) broken() bool { return c.whole().failed != nil }
+
+// whole returns the context of whole documents.
+func (c *Context) whole() *Context {
 	for c.up != nil {
 		c = c.up
 	}
-	return c.failed != nil
+	return c
 }
+
+// running returns the context of the search, which ends its scripts.
+func (c *Context) running() context.Context {
+	if ctx := c.whole().ctx; ctx != nil {
+		return ctx
+	}
+	return context.Background()
+}
+
+// within makes the search end with ctx from now on.
+func (c *Context) within(ctx context.Context) { c.ctx = ctx }
 
 // refuse words an error as the original's shard does: what is not about the shard already gets wrapped.
 func (c *Context) refuse(err error) error {
@@ -81,12 +96,20 @@ func (c *Context) refuse(err error) error {
 	if !ok {
 		return err
 	}
-	out := *e
-	switch e.Type {
-	case "query_shard_exception", "parsing_exception", "parse_exception", "script_exception", "too_many_clauses":
-	default:
-		out = Error{Type: "query_shard_exception", Reason: "failed to create query: " + e.Reason, CausedBy: e}
+	known := []string{"query_shard_exception", "parsing_exception", "parse_exception", "script_exception", "too_many_clauses"}
+	if !e.Shard && !slices.Contains(known, e.Type) {
+		e = &Error{Type: "query_shard_exception", Reason: "failed to create query: " + e.Reason, CausedBy: e}
 	}
+	return c.raised(e)
+}
+
+// raised says of an error that the shard raised it.
+func (c *Context) raised(err error) error {
+	e, ok := asError(err)
+	if !ok {
+		return err
+	}
+	out := *e
 	out.Shard, out.Index = true, c.Index
 	return &out
 }
@@ -155,7 +178,7 @@ func Nested(d *segment.Doc, path string) []*segment.Doc {
 
 // below returns the context in which the documents under path are matched.
 func (c *Context) below(path string) *Context {
-	n := &Context{Index: c.Index, Fields: c.Fields, Now: c.Now, path: path, named: c.named, up: c, ctx: c.ctx, stored: c.stored}
+	n := &Context{Index: c.Index, Fields: c.Fields, Now: c.Now, path: path, named: c.named, up: c, stored: c.stored, made: c.made}
 	for _, d := range c.Docs {
 		n.Docs = append(n.Docs, Nested(d, path)...)
 	}

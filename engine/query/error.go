@@ -53,6 +53,12 @@ func (n *Node) Parsing(format string, args ...any) *Error {
 	return e
 }
 
+// onShard makes an error one that a shard raises.
+func onShard(e *Error) *Error {
+	e.Shard = true
+	return e
+}
+
 func asError(err error) (*Error, bool) {
 	var e *Error
 	ok := errors.As(err, &e)

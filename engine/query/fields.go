@@ -2,6 +2,7 @@ package query
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,14 +10,21 @@ import (
 	"vigil/engine/segment"
 )
 
-// fields returns the values asked for by docvalue_fields and fields.
+// fields returns the values asked for by docvalue_fields, script_fields and fields.
 func (r *Request) fields(c *Context, d *segment.Doc) ([]Member, error) {
 	var out []Member
+	scripted, err := r.scriptFields(c, d)
+	if err != nil {
+		return nil, err
+	}
 	sets := [][]FieldFormat{r.DocValues, r.Fields}
 	if r.Collapse != "" {
 		sets = append(sets, []FieldFormat{{Field: r.Collapse}})
 	}
-	for _, set := range sets {
+	for i, set := range sets {
+		if i == 1 { // a script's field does not stand for one of doc values
+			out = append(out, slices.DeleteFunc(scripted, func(m Member) bool { return hasMember(out, m.Key) })...)
+		}
 		for _, ff := range set {
 			fields := []*segment.Field{}
 			if strings.Contains(ff.Field, "*") {

@@ -15,6 +15,8 @@ func FuzzSearch(f *testing.F) {
 		`{"query":{"bool":{"must":[{"match":{"msg":"quick"}}],"filter":{"range":{"at":{"gte":"now-1d/d"}}}}},"sort":["_score",{"at":"desc"}]}`,
 		`{"query":{"match_phrase":{"msg":{"query":"quick fox","slop":3}}},"highlight":{"fields":{"*":{}}}}`,
 		`{"query":{"regexp":{"user":"a.*"}},"_source":{"excludes":["a.*"]},"docvalue_fields":["at"]}`,
+		`{"query":{"nested":{"path":"items","query":{"match_all":{}},"inner_hits":{"sort":[{"items.n":"desc"}],"_source":["items.n"]}}},"script_fields":{"a":{"script":"params._source"}}}`,
+		`{"collapse":{"field":"user","inner_hits":[{"name":"i","size":1,"collapse":{"field":"code"}},{"name":"i","explain":true}]}}`,
 		`{"query":{"nested":{"path":"items","query":{"term":{"items.n":1}}}},"search_after":[1],"sort":"code"}`,
 		`{"query":{"multi_match":{"query":"alice 10.0.0.1 2","fields":["*"],"lenient":true}}}`,
 	} {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"vigil/engine/segment"
@@ -27,6 +28,10 @@ type Hit struct {
 	// Explanation says how the score came about; nil if it was not wanted. Node is the id of the node that is told with it.
 	Explanation *Explanation
 	Node        string
+	// Nested is where in the document the object stands that is the hit; nil if the hit is the document.
+	Nested []Place
+	// Inner are what [InnerHits] asked for.
+	Inner []InnerResult
 	// ShowVersion and ShowSeqNo print the version, and sequence number with primary term.
 	ShowVersion, ShowSeqNo bool
 }
@@ -41,7 +46,9 @@ type Member struct {
 func (h *Hit) MarshalJSON() ([]byte, error) { return h.AppendJSON(nil), nil }
 
 // AppendJSON appends the hit as it stands in hits.hits.
-func (h *Hit) AppendJSON(b []byte) []byte {
+func (h *Hit) AppendJSON(b []byte) []byte { return h.appendJSON(b, false) }
+
+func (h *Hit) appendJSON(b []byte, totalAsInt bool) []byte {
 	w := &Printer{Buf: b}
 	w.Buf = append(w.Buf, '{')
 	if h.Explanation != nil {
@@ -54,6 +61,7 @@ func (h *Hit) AppendJSON(b []byte) []byte {
 	w.Str(h.Index)
 	w.Key("_id")
 	w.Str(h.Doc.ID)
+	w.places(h.Nested)
 	if h.ShowVersion {
 		w.Key("_version")
 		w.Raw(strconv.FormatInt(h.Doc.Version, 10))
@@ -66,7 +74,7 @@ func (h *Hit) AppendJSON(b []byte) []byte {
 	}
 	w.Key("_score")
 	w.score(h.Score)
-	if h.Doc.Routing != "" {
+	if h.Doc.Routing != "" && h.Nested == nil {
 		w.Key("_routing")
 		w.Str(h.Doc.Routing)
 	}
@@ -92,8 +100,63 @@ func (h *Hit) AppendJSON(b []byte) []byte {
 		w.Key("_explanation")
 		w.explanation(h.Explanation)
 	}
+	w.inner(h.Inner, totalAsInt)
 	w.Close('}')
 	return w.Buf
+}
+
+func (w *Printer) inner(list []InnerResult, totalAsInt bool) {
+	if list == nil {
+		return
+	}
+	w.Key("inner_hits")
+	w.Open('{')
+	for _, in := range list {
+		w.Key(in.Name)
+		w.Open('{')
+		w.Key("hits")
+		w.Raw(string(in.AppendHits(nil, totalAsInt)))
+		w.Close('}')
+	}
+	w.Close('}')
+}
+
+// places prints where a nested object stands, each place by its path below the one around it.
+func (w *Printer) places(list []Place) {
+	around := ""
+	for _, p := range list {
+		w.Key("_nested")
+		w.Open('{')
+		w.Key("field")
+		w.Str(strings.TrimPrefix(p.Path, around))
+		w.Key("offset")
+		w.Int(p.Offset)
+		around = p.Path + "."
+	}
+	for range list {
+		w.Close('}')
+	}
+}
+
+// OnNode names the node that the hit's explanation, and those of its inner hits, are told with.
+func (h *Hit) OnNode(id string) {
+	h.Node = id
+	for _, in := range h.Inner {
+		for _, sub := range in.Hits {
+			sub.OnNode(id)
+		}
+	}
+}
+
+// size is about how many bytes the hit takes in an answer, its inner hits aside.
+func (h *Hit) size() int {
+	n := 100 + len(h.Index) + len(h.Doc.ID) + len(h.Source)
+	for _, list := range [][]Member{h.Fields, h.Highlight} {
+		for _, m := range list {
+			n += len(m.Key) + len(m.Value)
+		}
+	}
+	return n
 }
 
 func (w *Printer) score(s *float32) {
@@ -144,7 +207,7 @@ func (res *Result) AppendHits(b []byte, totalAsInt bool) []byte {
 	w.Open('[')
 	for _, h := range res.Hits {
 		w.sep()
-		w.Buf = h.AppendJSON(w.Buf)
+		w.Buf = h.appendJSON(w.Buf, totalAsInt)
 	}
 	w.Close(']')
 	w.Close('}')
@@ -153,7 +216,7 @@ func (res *Result) AppendHits(b []byte, totalAsInt bool) []byte {
 
 func (s *search) hit(c candidate) (*Hit, error) {
 	h := &Hit{Index: c.shard.Context.Index, Doc: c.doc}
-	if len(s.Sort) == 0 || s.TrackScores || slices.ContainsFunc(s.Sort, func(o Sort) bool { return o.Field == "_score" }) {
+	if s.Request.scored() {
 		h.Score = &c.score
 	}
 	h.ShowVersion = s.Version != nil && *s.Version
@@ -174,13 +237,25 @@ func (s *search) hit(c candidate) (*Hit, error) {
 	return h, s.fetch(c.shard.Context, h)
 }
 
+// showsSource says whether the source is wanted: if asked for, and else if nothing is that stands for it.
+func (r *Request) showsSource() bool {
+	switch {
+	case r.Source != nil:
+		return !r.Source.Off
+	case r.Stored != nil:
+		return slices.Contains(r.Stored, "_source")
+	}
+	return len(r.Scripts) == 0
+}
+
 // fetch adds what of the document is wanted.
 func (r *Request) fetch(c *Context, h *Hit) error {
 	d := h.Doc
 	switch {
-	case r.Source == nil && r.Stored == nil, r.Source == nil && slices.Contains(r.Stored, "_source"):
+	case !r.showsSource():
+	case r.Source == nil:
 		h.Source = d.Source
-	case r.Source != nil && !r.Source.Off:
+	default:
 		h.Source = FilterSource(d.Source, r.Source.Includes, r.Source.Excludes)
 	}
 	var err error

@@ -11,6 +11,15 @@ import (
 type parser struct {
 	depth   int
 	clauses int
+	inner   []*Node // the inner hits asked for so far
+}
+
+// ignored notes that the inner hits asked for since there were so many have no effect where they stand, as in OpenSearch.
+func (p *parser) ignored(since int) {
+	for _, n := range p.inner[since:] {
+		n.Inert("nested", "inner_hits")
+	}
+	p.inner = p.inner[:since]
 }
 
 func (p *parser) query(n *Node) (Query, error) {

@@ -11,14 +11,7 @@ func (r *Request) Print(w *Printer, aggs func(*Printer)) {
 	w.Open('{')
 	r.printPaging(w)
 	r.printFetch(w)
-	if len(r.Sort) > 0 {
-		w.Key("sort")
-		w.Open('[')
-		for _, s := range r.Sort {
-			s.print(w)
-		}
-		w.Close(']')
-	}
+	r.printSort(w)
 	if r.TrackScores {
 		w.Key("track_scores")
 		w.Bool(true)
@@ -47,13 +40,7 @@ func (r *Request) Print(w *Printer, aggs func(*Printer)) {
 		w.Key("stats")
 		w.Strings(r.stats)
 	}
-	if r.Collapse != "" {
-		w.Key("collapse")
-		w.Open('{')
-		w.Key("field")
-		w.Str(r.Collapse)
-		w.Close('}')
-	}
+	r.printCollapse(w)
 	if r.PIT != nil {
 		w.Key("pit")
 		w.Raw(string(r.PIT))
@@ -127,6 +114,21 @@ func (r *Request) printFetch(w *Printer) {
 		}
 		w.Close(']')
 	}
+	if len(r.Scripts) > 0 {
+		w.scriptFields(r.Scripts)
+	}
+}
+
+func (r *Request) printSort(w *Printer) {
+	if len(r.Sort) == 0 {
+		return
+	}
+	w.Key("sort")
+	w.Open('[')
+	for _, s := range r.Sort {
+		s.print(w)
+	}
+	w.Close(']')
 }
 
 func (s Sort) print(w *Printer) {

@@ -22,8 +22,11 @@ type Request struct {
 	Fields      []FieldFormat
 	DocValues   []FieldFormat
 	Stored      []string // stored_fields; nil if absent
+	Scripts     []ScriptField
 	Highlight   *Highlight
 	Collapse    string
+	// CollapseInner are the documents wanted beside each collapsed hit that it stands for.
+	CollapseInner []*InnerHits
 	// TrackTotal is up to where hits are counted: nil the default, -1 not at all, MaxInt32 exactly.
 	TrackTotal *int
 	MinScore   *float32
@@ -45,6 +48,8 @@ type Request struct {
 	timeout string
 	stats   []string
 	profile bool
+	// collapseSearches is printed back; groups are searched one after the other.
+	collapseSearches int
 }
 
 const trackDefault = 10000
@@ -193,8 +198,10 @@ func (r *Request) object(key string, v *Node) (bool, error) {
 		err = r.collapse(v)
 	case "pit":
 		r.PIT = json.RawMessage(v.JSON())
+	case "script_fields":
+		r.Scripts, err = parseScriptFields(v)
 	default:
-		return false, v.notSupported(key, "script_fields", "indices_boost", "suggest", "rescore", "ext", "slice", "search_pipeline", "derived")
+		return false, v.notSupported(key, "indices_boost", "suggest", "rescore", "ext", "slice", "search_pipeline", "derived")
 	}
 	return true, err
 }
@@ -220,27 +227,6 @@ func (r *Request) array(key string, v *Node) (bool, error) {
 		return false, v.notSupported(key, "indices_boost", "rescore")
 	}
 	return true, err
-}
-
-func (r *Request) collapse(v *Node) error {
-	for i, key := range v.Keys {
-		it := v.Items[i]
-		switch key {
-		case "field":
-			var err error
-			if r.Collapse, err = it.Text(); err != nil {
-				return err
-			}
-		case "inner_hits", "max_concurrent_group_searches":
-			return it.Parsing("[collapse] [%s] is not supported", key)
-		default:
-			return it.UnknownField("collapse", key)
-		}
-	}
-	if r.Collapse == "" {
-		return v.Parsing("[collapse] Required [field]")
-	}
-	return nil
 }
 
 func parseSearchAfter(v *Node) ([]*Node, error) {
@@ -298,11 +284,9 @@ func (r *Request) Window() (from, size int, err error) {
 		size = r.Size
 	}
 	if from+size > maxWindow {
-		e := illegal("Result window is too large, from + size must be less than or equal to: [%d] but was [%d]. "+
+		return 0, 0, onShard(illegal("Result window is too large, from + size must be less than or equal to: [%d] but was [%d]. "+
 			"See the scroll api for a more efficient way to request large data sets. "+
-			"This limit can be set by changing the [index.max_result_window] index level setting.", maxWindow, from+size)
-		e.Shard = true
-		return 0, 0, e
+			"This limit can be set by changing the [index.max_result_window] index level setting.", maxWindow, from+size))
 	}
 	if from > 0 && r.SearchAfter != nil {
 		return 0, 0, Errorf("action_request_validation_exception", "Validation Failed: 1: `from` parameter must be set to 0 when `search_after` is used.;")

@@ -53,23 +53,32 @@ var errTime = errors.New("the search's time is up")
 // is no error: it tells what it has found, as in OpenSearch 2.19, where the timeout bounds the collection of documents, too.
 func Run(ctx context.Context, r *Request, targets []Target, now time.Time) (*Result, error) {
 	from, size, err := r.Window()
+	if err == nil && size > 0 {
+		err = r.tooManyScripts()
+	}
 	if err != nil {
 		return nil, err
 	}
+	whole := ctx
 	if r.Timeout > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeoutCause(ctx, r.Timeout, errTime)
 		defer stop()
 	}
 	s := &search{Request: r, now: now, keep: r.best(from + size)}
+	made := 0
 	for _, t := range targets {
 		for _, c := range t.shards(ctx, now) {
+			c.made = &made
 			if err := s.shard(ctx, c); err != nil {
 				if s.late = errors.Is(err, ctx.Err()) && errors.Is(context.Cause(ctx), errTime); !s.late {
 					return nil, err
 				}
 			}
 		}
+	}
+	for _, sh := range s.shards {
+		sh.Context.within(whole) // what was found is shown, however late it is
 	}
 	return s.result(from, size)
 }
@@ -120,10 +129,16 @@ type search struct {
 
 // scored says whether scores are wanted.
 func (s *search) scored() bool {
-	return s.TrackScores || s.MinScore != nil || len(s.Sort) == 0 || slices.ContainsFunc(s.Sort, func(o Sort) bool { return o.Field == "_score" })
+	return s.MinScore != nil || s.Request.scored() || slices.ContainsFunc(s.CollapseInner, func(h *InnerHits) bool { return h.scored() })
+}
+
+// scored says whether hits show scores.
+func (r *Request) scored() bool {
+	return len(r.Sort) == 0 || r.TrackScores || slices.ContainsFunc(r.Sort, func(o Sort) bool { return o.Field == "_score" })
 }
 
 func (s *search) shard(ctx context.Context, c *Context) error {
+	c.notes = true
 	match, err := s.matcher(c, s.Query, s.scored())
 	if err != nil {
 		return err
@@ -132,6 +147,7 @@ func (s *search) shard(ctx context.Context, c *Context) error {
 	if err != nil {
 		return err
 	}
+	c.notes = false
 	keys, err := s.keys(c)
 	if err != nil {
 		return err
@@ -180,38 +196,6 @@ func (s *search) keys(c *Context) (func(d *segment.Doc, score float32) []sortKey
 	}, nil
 }
 
-// Top returns the best of documents that matched already, as a top_hits aggregation does: everything of the request
-// counts but its query.
-func Top(r *Request, shards []Shard) (*Result, error) {
-	from, size, err := r.Window()
-	if err != nil {
-		return nil, err
-	}
-	if r.Size < 0 {
-		size = 3
-	}
-	s := &search{Request: r, keep: r.best(from + size)}
-	for i := range shards {
-		sh := &shards[i]
-		keys, err := s.keys(sh.Context)
-		if err != nil {
-			return nil, err
-		}
-		for j, d := range sh.Docs {
-			score := float32(1)
-			if sh.Scores != nil {
-				score = sh.Scores[j]
-			}
-			s.add(candidate{doc: d, score: score, keys: keys(d, score), shard: sh})
-		}
-	}
-	exact := math.MaxInt32
-	s.Request = &Request{}
-	*s.Request = *r
-	s.TrackTotal = &exact
-	return s.result(from, size)
-}
-
 func (s *search) matcher(c *Context, q Query, scores bool) (Matcher, error) {
 	switch {
 	case q == nil:
@@ -234,6 +218,10 @@ func (s *search) result(from, size int) (*Result, error) {
 	if len(s.Sort) == 0 || s.TrackScores || s.Sort[0].Field == "_score" {
 		res.MaxScore = s.maxScore()
 	}
+	groups, err := s.groups()
+	if err != nil {
+		return nil, err
+	}
 	slices.SortStableFunc(s.found, s.compare)
 	found, err := s.after(s.found)
 	if err != nil {
@@ -250,6 +238,15 @@ func (s *search) result(from, size int) (*Result, error) {
 	found = found[min(from, len(found)):]
 	for _, c := range found[:min(size, len(found))] {
 		h, err := s.hit(c)
+		if err == nil && groups != nil {
+			var k sortKey
+			if k, err = s.collapseKey(c); err == nil {
+				err = s.expand(h, groups[k])
+			}
+		}
+		if x := c.shard.Context; err == nil && x.up == nil {
+			err = x.innerHits(h, c.doc, c.doc)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -338,28 +335,4 @@ func (s *search) afterKey(i int, n *Node) (sortKey, error) {
 		return k, nil
 	}
 	return sortKey{kind: keyString, str: n.Raw}, nil
-}
-
-// collapsed keeps the first of all candidates with the same value of the collapse field.
-func (s *search) collapsed(found []candidate) ([]candidate, error) {
-	seen := map[sortKey]bool{}
-	var out []candidate
-	for _, c := range found {
-		f := c.shard.Context.Field(s.Collapse)
-		if f == nil {
-			return nil, c.shard.Context.shard("no mapping found for `%s` in order to collapse on", s.Collapse)
-		}
-		if f.Type != segment.Keyword && !isInteger(f.Type) && !isFloating(f.Type) && !isDate(f.Type) {
-			return nil, c.shard.Context.shard("unknown type for collapse field `%s`, only keywords and numbers are accepted", s.Collapse)
-		}
-		var k sortKey
-		if vs := c.shard.Context.Values(c.doc, f); len(vs) > 0 {
-			k = toKey(f, vs[0])
-		}
-		if !seen[k] {
-			seen[k] = true
-			out = append(out, c)
-		}
-	}
-	return out, nil
 }

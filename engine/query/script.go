@@ -1,7 +1,6 @@
 package query
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -151,10 +150,7 @@ func PrintScript(w *Printer, v *Node) {
 }
 
 func (q *scriptQuery) bind(c *Context, w weight) (Matcher, error) {
-	score, ctx := w.boost*q.boost, c.ctx
-	if ctx == nil {
-		ctx = context.Background()
-	}
+	score := w.boost * q.boost
 	program, err := q.script.Program(c.stored)
 	if err != nil {
 		return nil, err
@@ -163,7 +159,7 @@ func (q *scriptQuery) bind(c *Context, w weight) (Matcher, error) {
 		if c.broken() {
 			return 0, false
 		}
-		v, err := program.Eval(ctx, map[string]any{"doc": docValues{c, d}, "params": q.script.Params}, script.Limits{})
+		v, err := program.Eval(c.running(), map[string]any{"doc": docValues{c, d}, "params": q.script.Params}, script.Limits{})
 		if err != nil {
 			c.fail(WordScript(err))
 			return 0, false

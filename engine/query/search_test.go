@@ -233,8 +233,10 @@ func TestRequests(t *testing.T) {
 			`{"total":{"value":2,"relation":"eq"},"max_score":1.0,"hits":[{"_index":"logs","_id":"1","_version":1,"_seq_no":0,"_primary_term":1,"_score":1.0,"matched_queries":["one"]}]}`,
 		},
 		{
-			"names inside nested", `{"query":{"nested":{"path":"items","query":{"term":{"items.n":{"value":1,"_name":"inner"}}}}},"_source":false}`,
-			`{"total":{"value":1,"relation":"eq"},"max_score":1.0,"hits":[{"_index":"logs","_id":"1","_score":1.0,"matched_queries":["inner"]}]}`,
+			"names inside nested are told of inner hits alone",
+			`{"query":{"nested":{"path":"items","inner_hits":{"_source":false},"query":{"term":{"items.n":{"value":1,"_name":"inner"}}}}},"_source":false}`,
+			`{"total":{"value":1,"relation":"eq"},"max_score":1.0,"hits":[{"_index":"logs","_id":"1","_score":1.0,"inner_hits":{"items":{"hits":{` +
+				`"total":{"value":1,"relation":"eq"},"max_score":1.0,"hits":[{"_index":"logs","_id":"1","_nested":{"field":"items","offset":0},"_score":1.0,"matched_queries":["inner"]}]}}}}]}`,
 		},
 		{
 			"highlight", `{"query":{"match":{"msg":"fox"}},"_source":false,"highlight":{"fields":{"msg":{}}}}`,
