@@ -51,6 +51,7 @@ type Scheduler struct {
 	ran     map[string]time.Time // starts of the last scheduled runs
 	// swept is set once the stored monitors have been read.
 	swept bool
+	began time.Time // in milliseconds, as monitors tell their times
 }
 
 // entry is what the scheduler knows about a monitor. What follows catchUp belongs to Run and the goroutine of the monitor.
@@ -81,6 +82,7 @@ func NewScheduler(o SchedulerOptions) *Scheduler {
 	s := &Scheduler{
 		o: o, index: newPredicateIndex(o.Names), slots: make(chan struct{}, o.Workers), wake: make(chan struct{}, 1),
 		entries: map[string]*entry{}, dirty: map[string]bool{}, ran: map[string]time.Time{},
+		began: time.Now().Truncate(time.Millisecond),
 	}
 	if o.Members != nil {
 		o.Members.changed, o.Members.noted = s.take, s.noted
@@ -230,7 +232,7 @@ func (s *Scheduler) sync(ctx context.Context, docs map[string]cluster.Doc) {
 			continue
 		}
 		if m != nil {
-			s.put(id, m, time.Time{}, first)
+			s.put(id, m, time.Time{}, first && m.LastUpdateTime.Before(s.began))
 		}
 	}
 	for _, id := range gone {
