@@ -38,6 +38,8 @@ type Channel struct {
 	Version     Version
 	// Legacy marks a destination of Open Distro's form.
 	Legacy bool
+	// Access are the backend roles of whoever made it.
+	Access []string
 }
 
 // legacyTypes are Open Distro's words where they are not those of the notifications plugin.
@@ -163,6 +165,14 @@ type channelTimes struct {
 	Access  []string `json:"access"`
 }
 
+// channelUser is what a destination of Open Distro's form keeps of its author.
+type channelUser struct {
+	BackendRoles []string `json:"backend_roles"`
+}
+
+// access is never nil: the plugin writes an empty list.
+func (c *Channel) access() []string { return append([]string{}, c.Access...) }
+
 // sealed stands in the place of a configuration that is encrypted.
 type sealed struct {
 	Box string `json:"vigil_sealed"`
@@ -190,11 +200,11 @@ func (s *Store) channelDoc(c Channel) (json.RawMessage, error) {
 		t := legacyType(c.Type)
 		return encode(channelDoc{Destination: map[string]json.RawMessage{
 			"id": encode(c.ID), "type": encode(t), "name": encode(c.Name), "schema_version": encode(monitorSchema),
-			"last_update_time": encode(c.Updated.UnixMilli()), string(t): config,
+			"last_update_time": encode(c.Updated.UnixMilli()), string(t): config, "user": encode(channelUser{c.access()}),
 		}}), nil
 	}
 	return encode(channelDoc{
-		Metadata: &channelTimes{c.Updated.UnixMilli(), c.Created.UnixMilli(), []string{}},
+		Metadata: &channelTimes{c.Updated.UnixMilli(), c.Created.UnixMilli(), c.access()},
 		Config: map[string]json.RawMessage{
 			"name": encode(c.Name), "description": encode(c.Description), "config_type": encode(c.Type),
 			"is_enabled": encode(c.Enabled), string(c.Type): config,
@@ -223,7 +233,9 @@ func (s *Store) readChannel(d cluster.Doc, legacy bool) (Channel, bool, error) {
 		return Channel{}, false, nil
 	}
 	var updated int64
+	var user channelUser
 	for name, into := range map[string]any{
+		"user": &user,
 		"name": &c.Name, "description": &c.Description, typeName: &c.Type, "is_enabled": &c.Enabled, "last_update_time": &updated,
 	} {
 		if raw, ok := members[name]; ok {
@@ -236,7 +248,9 @@ func (s *Store) readChannel(d cluster.Doc, legacy bool) (Channel, bool, error) {
 	if legacy {
 		c.Type, c.Updated = legacyType(c.Type), time.UnixMilli(updated)
 	}
+	c.Access = user.BackendRoles
 	if doc.Metadata != nil {
+		c.Access = doc.Metadata.Access
 		c.Updated, c.Created = time.UnixMilli(doc.Metadata.Updated), time.UnixMilli(doc.Metadata.Created)
 	}
 	if err := s.unseal(&c); err != nil {

@@ -94,6 +94,9 @@ func (a *API) createConfig(ctx context.Context, r *request) (answer, error) {
 	} else if !configID.MatchString(c.ID) {
 		return answer{}, illegalArgument("Invalid characters in config id or longer than 512")
 	}
+	if err := a.owned(ctx, &c); err != nil {
+		return answer{}, err
+	}
 	if _, err := a.o.Store.SaveChannel(ctx, c, true, nil); err != nil {
 		return answer{}, configConflict(err)
 	}
@@ -136,10 +139,13 @@ func (a *API) updateConfig(ctx context.Context, r *request) (answer, error) {
 	if err != nil {
 		return answer{}, missingConfig(err, c.ID)
 	}
+	if err := a.mayUseChannel(ctx, old); err != nil {
+		return answer{}, err
+	}
 	if old.Type != c.Type {
 		return answer{}, statusError(http.StatusConflict, "Config type cannot be changed after creation")
 	}
-	c.Config, c.Created = notify.Restore(c.Config, old.Config), old.Created
+	c.Config, c.Created, c.Access = notify.Restore(c.Config, old.Config), old.Created, old.Access
 	if err := check(&c); err != nil {
 		return answer{}, err
 	}
@@ -211,6 +217,14 @@ func (a *API) getConfigs(ctx context.Context, r *request) (answer, error) {
 		if len(all) < len(ids) {
 			return answer{}, notFound(ids, all, r.call.Vars["config_id"] != "")
 		}
+		for _, c := range all {
+			if err := a.mayUseChannel(ctx, c); err != nil {
+				return answer{}, err
+			}
+		}
+	}
+	if all, err = a.visibleChannels(ctx, all); err != nil {
+		return answer{}, err
 	}
 	if all, err = filterConfigs(r, all); err != nil {
 		return answer{}, err
@@ -299,6 +313,11 @@ func (a *API) deleteConfigs(ctx context.Context, r *request) (answer, error) {
 		// All or none, as in the plugin.
 		return answer{}, notFound(ids, found, len(ids) == 1)
 	}
+	for _, c := range found {
+		if err := a.mayUseChannel(ctx, c); err != nil {
+			return answer{}, err
+		}
+	}
 	done := map[string]string{}
 	for _, id := range ids {
 		if _, err := a.o.Store.DeleteChannel(ctx, id, false); err != nil {
@@ -311,6 +330,9 @@ func (a *API) deleteConfigs(ctx context.Context, r *request) (answer, error) {
 
 func (a *API) getChannels(ctx context.Context, _ *request) (answer, error) {
 	all, err := a.o.Store.Channels(ctx, false)
+	if err == nil {
+		all, err = a.visibleChannels(ctx, all)
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -348,6 +370,9 @@ func (a *API) sendTest(ctx context.Context, r *request) (answer, error) {
 		return answer{}, statusError(http.StatusNotFound, "%s", core.MissingReceipt(id))
 	}
 	if err != nil {
+		return answer{}, err
+	}
+	if err := a.mayUseChannel(ctx, c); err != nil {
 		return answer{}, err
 	}
 	if !c.Enabled {

@@ -56,6 +56,9 @@ func (a *API) getDestinations(ctx context.Context, r *request) (answer, error) {
 		return answer{}, err
 	}
 	all, err := a.o.Store.Channels(ctx, true)
+	if err == nil {
+		all, err = a.visibleChannels(ctx, all)
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -162,6 +165,9 @@ func (a *API) createDestination(ctx context.Context, r *request) (answer, error)
 	if err := a.checkReferences(ctx, c); err != nil {
 		return answer{}, err
 	}
+	if err := a.owned(ctx, &c); err != nil {
+		return answer{}, err
+	}
 	c.ID = core.NewID()
 	if c, err = a.o.Store.SaveChannel(ctx, c, true, nil); err != nil {
 		return answer{}, err
@@ -199,6 +205,10 @@ func (a *API) updateDestination(ctx context.Context, r *request) (answer, error)
 	if err != nil {
 		return answer{}, missingDestination(err, c.ID)
 	}
+	if err := a.mayUseChannel(ctx, old); err != nil {
+		return answer{}, err
+	}
+	c.Access = old.Access
 	if old.Type == c.Type {
 		c.Config = notify.Restore(c.Config, old.Config)
 	}
@@ -220,6 +230,13 @@ func missingDestination(err error, id string) error {
 
 func (a *API) deleteDestination(ctx context.Context, r *request) (answer, error) {
 	id := r.call.Vars["destinationID"]
+	old, err := a.o.Store.Channel(ctx, id, true)
+	if err != nil {
+		return answer{}, missingDestination(err, id)
+	}
+	if err := a.mayUseChannel(ctx, old); err != nil {
+		return answer{}, err
+	}
 	v, err := a.o.Store.DeleteChannel(ctx, id, true)
 	if err != nil {
 		return answer{}, missingDestination(err, id)

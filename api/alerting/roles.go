@@ -41,7 +41,7 @@ func (a *API) mayUse(ctx context.Context, m *core.Monitor) error {
 	if err != nil || roles == nil {
 		return err
 	}
-	if m.User != nil && slices.ContainsFunc(m.User.BackendRoles, func(r string) bool { return slices.Contains(roles, r) }) {
+	if m.User != nil && sharesRole(m.User.BackendRoles, roles) {
 		return nil
 	}
 	resource := "monitor"
@@ -49,6 +49,38 @@ func (a *API) mayUse(ctx context.Context, m *core.Monitor) error {
 		resource = "workflow"
 	}
 	return forbidden("Do not have permissions to resource, " + resource + ", with id, " + m.ID)
+}
+
+// visibleChannels are those whose authors the caller shares a backend role with, where that is asked for.
+func (a *API) visibleChannels(ctx context.Context, all []core.Channel) ([]core.Channel, error) {
+	roles, err := a.visible(ctx)
+	if err != nil || roles == nil {
+		return all, err
+	}
+	return slices.DeleteFunc(all, func(c core.Channel) bool { return !sharesRole(c.Access, roles) }), nil
+}
+
+// mayUseChannel is mayUse for a channel or destination.
+func (a *API) mayUseChannel(ctx context.Context, c core.Channel) error {
+	roles, err := a.visible(ctx)
+	switch {
+	case err != nil || roles == nil || sharesRole(c.Access, roles):
+		return err
+	case c.Legacy:
+		return forbidden("Do not have permissions to resource, destination, with id, " + c.ID)
+	}
+	return statusError(http.StatusForbidden, "Permission denied for NotificationConfig %s", c.ID)
+}
+
+// owned gives a new channel or destination its author's backend roles. One without any makes none where they are asked for.
+func (a *API) owned(ctx context.Context, c *core.Channel) error {
+	_, err := a.visible(ctx)
+	c.Access = a.o.Caller(ctx).BackendRoles
+	return err
+}
+
+func sharesRole(some, roles []string) bool {
+	return slices.ContainsFunc(some, func(r string) bool { return slices.Contains(roles, r) })
 }
 
 // mayUseAlert is mayUse for the monitor or workflow that raised an alert. One that does not exist is for the caller to find out.

@@ -192,3 +192,48 @@ func TestSearchesDoNotLookPastTheirQuery(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
+
+func TestDestinationsAreSharedByBackendRole(t *testing.T) {
+	r := newRig(t)
+	r.docs.Set("plugins.alerting.filter_by_backend_roles", "true")
+	as := func(name string, roles ...string) {
+		r.caller = core.User{Name: name, BackendRoles: roles, Roles: []string{"alerting_full_access"}}
+	}
+	const (
+		configs      = "/_plugins/_notifications/configs"
+		channel      = `{"config_id":"hook","config":{"name":"hook","config_type":"chime","chime":{"url":"https://192.0.2.1/x"}}}`
+		destinations = "/_opendistro/_alerting/destinations"
+		destination  = `{"name":"old","type":"chime","chime":{"url":"https://192.0.2.1/x"}}`
+	)
+	as("nobody")
+	for path, body := range map[string]string{configs: channel, destinations: destination} {
+		if w := r.do("POST", path, body); w.Code != 403 || !strings.Contains(w.Body.String(), "doesn't have backend roles configured") {
+			t.Errorf("POST %s without backend roles: %d %s", path, w.Code, w.Body)
+		}
+	}
+	as("ann", "ops")
+	r.json("POST", configs, channel, 200)
+	id := r.json("POST", destinations, destination, 201)["_id"].(string)
+	for _, tt := range []struct{ method, path, body, shows, refuses string }{
+		{"GET", configs + "/hook", "", "", "Permission denied for NotificationConfig hook"},
+		{"GET", configs, "", `"total_hits":0`, ""},
+		{"GET", "/_plugins/_notifications/channels", "", `"total_hits":0`, ""},
+		{"POST", "/_plugins/_notifications/feature/test/hook", "", "", "Permission denied for NotificationConfig hook"},
+		{"PUT", configs + "/hook", channel, "", "Permission denied for NotificationConfig hook"},
+		{"GET", destinations, "", `"totalDestinations":0`, ""},
+		{"PUT", destinations + "/" + id, destination, "", "Do not have permissions to resource, destination, with id, " + id},
+		{"DELETE", destinations + "/" + id, "", "", "Do not have permissions to resource, destination, with id, " + id},
+		{"DELETE", configs + "/hook", "", "", "Permission denied for NotificationConfig hook"},
+	} {
+		as("eve", "dev")
+		w := r.do(tt.method, tt.path, tt.body)
+		if tt.refuses != "" && (w.Code != 403 || !strings.Contains(w.Body.String(), tt.refuses)) ||
+			tt.shows != "" && (w.Code != 200 || !strings.Contains(w.Body.String(), tt.shows)) {
+			t.Errorf("%s %s by a stranger: %d %s", tt.method, tt.path, w.Code, w.Body)
+		}
+		as("bob", "dev", "ops")
+		if w := r.do(tt.method, tt.path, tt.body); w.Code != 200 || tt.shows != "" && strings.Contains(w.Body.String(), tt.shows) {
+			t.Errorf("%s %s by somebody it is shared with: %d %s", tt.method, tt.path, w.Code, w.Body)
+		}
+	}
+}
