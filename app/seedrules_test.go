@@ -16,22 +16,26 @@ import (
 	"vigil/app/apptest"
 )
 
-// pager receives the messages of alerts.
+// pager receives the messages of alerts. A message that comes again under its delivery id is the same one.
 type pager struct {
 	t   *testing.T
 	url string
 
-	mu  sync.Mutex
-	got []string
+	mu    sync.Mutex
+	got   []string
+	known map[string]bool // delivery ids
 }
 
 func newPager(t *testing.T) *pager {
-	p := &pager{t: t}
+	p := &pager{t: t, known: map[string]bool{}}
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.got = append(p.got, string(body))
+		if id := r.Header.Get("X-Vigil-Delivery"); !p.known[id] {
+			p.known[id] = true
+			p.got = append(p.got, string(body))
+		}
 	}))
 	t.Cleanup(s.Close)
 	p.url = s.URL
@@ -42,7 +46,7 @@ func newPager(t *testing.T) *pager {
 func (p *pager) want(messages ...string) {
 	p.t.Helper()
 	var got []string
-	for end := time.Now().Add(20 * time.Second); ; {
+	for end := time.Now().Add(time.Minute); ; {
 		p.mu.Lock()
 		got = slices.Sorted(slices.Values(p.got))
 		p.mu.Unlock()
